@@ -1,0 +1,1 @@
+"""nexusctl: the control client of nexusd. Imports nothing here, so that `nexusctl version` stays cheap."""

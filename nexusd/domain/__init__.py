@@ -1,0 +1,5 @@
+"""The rules of the job lifecycle, pure: no I/O, no clock, nothing outside the standard library.
+
+`states` says which transitions exist, `schedule` who starts next, `retry` what follows a failed attempt, `ids` how an id is
+made. Time and chance come in as arguments.
+"""

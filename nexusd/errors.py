@@ -1,0 +1,220 @@
+"""Every error nexusd raises on purpose, as one tree, split by who caused it.
+
+NexusdError
+├── RequestError                 the caller's doing: another request would succeed
+│   ├── InvalidRequest           well-formed, but a field is wrong; names each one
+│   ├── MalformedRequest         not readable at all: bad JSON, bad header, bad cursor
+│   ├── PayloadTooLarge          a body passed its stated limit
+│   ├── UnsupportedMediaType     a body of a kind this route does not take
+│   ├── Forbidden                a stranger, a browser, or a wrong Host
+│   ├── NotFound                 no such company, job, asset, renderer or route
+│   ├── MethodNotAllowed         the path exists, the method does not
+│   ├── AlreadyExists            the slug is taken
+│   ├── IdempotencyConflict      the key was used with another body
+│   └── AlreadyFinished          the job is terminal; nothing is left to cancel
+├── Unavailable                  nobody's fault and passing: the same request may succeed later
+│   ├── WriteQueueFull           more writes wait than the bound allows
+│   ├── DatabaseBusy             another process holds the database
+│   ├── StorageFull              the disk is full
+│   └── Stopping                 the daemon is shutting down
+├── StartRefused                 the daemon cannot start, and says why; never seen over HTTP
+│   ├── AlreadyRunning           another daemon holds the socket or the state directory
+│   ├── UnsafePath               a directory or socket has another owner or a loose mode
+│   ├── UnsafeDatabase           a pragma did not take, or the schema is newer than this program
+│   └── InvalidSettings          a setting cannot be used
+├── CannotAdvance                a transition that the job's state machine does not have
+└── OutputRefused                a child's output cannot become an asset
+
+`api.problems` maps the first two branches to RFC 9457 documents, `__main__` maps the third to an exit code; nothing else
+maps errors. `slug` is stable: clients may switch on it. The message is for people: what, where, what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class NexusdError(Exception):
+    """Root of the tree. `str(error)` is one sentence for a person."""
+
+    slug: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Internal error"
+
+
+class RequestError(NexusdError):
+    """The caller can mend the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidParam:
+    """One wrong place in a request: `pointer` is an RFC 6901 JSON pointer into the body, or `?name` for a query parameter."""
+
+    pointer: str
+    reason: str
+
+
+class InvalidRequest(RequestError):
+    """Readable, but some fields are wrong."""
+
+    slug = "invalid-request"
+    title = "The request is not valid"
+
+    def __init__(self, message: str, params: tuple[InvalidParam, ...] = ()) -> None:
+        super().__init__(message)
+        self.params = params
+
+
+class MalformedRequest(RequestError):
+    """Not readable: bad JSON, a header that is not what it must be, a cursor nobody gave out."""
+
+    slug = "malformed-request"
+    title = "The request cannot be read"
+
+
+class PayloadTooLarge(RequestError):
+    """A body passed its bound."""
+
+    slug = "payload-too-large"
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(RequestError):
+    """The body's Content-Type is not one this route takes."""
+
+    slug = "unsupported-media-type"
+    title = "The body has the wrong type"
+
+
+class Forbidden(RequestError):
+    """The caller may not do this."""
+
+    slug = "forbidden"
+    title = "Not allowed"
+
+
+class NotFound(RequestError):
+    """The thing named does not exist, or not in this company."""
+
+    slug = "not-found"
+    title = "Not found"
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, the method does not."""
+
+    slug = "method-not-allowed"
+    title = "Method not allowed"
+
+
+class AlreadyExists(RequestError):
+    """A unique name is taken."""
+
+    slug = "already-exists"
+    title = "Already exists"
+
+
+class IdempotencyConflict(RequestError):
+    """The Idempotency-Key was used before with a different body."""
+
+    slug = "idempotency-conflict"
+    title = "The idempotency key belongs to another request"
+
+
+class AlreadyFinished(RequestError):
+    """The job is terminal; `status` says how it ended."""
+
+    slug = "already-finished"
+    title = "The job is already finished"
+
+    def __init__(self, message: str, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Unavailable(NexusdError):
+    """Passing trouble; the same request may succeed after `retry_after_seconds`."""
+
+    retry_after_seconds: ClassVar[int] = 1
+
+
+class WriteQueueFull(Unavailable):
+    """More writes wait than the bound allows; nothing was stored."""
+
+    slug = "write-queue-full"
+    title = "Too many writes are waiting"
+
+
+class DatabaseBusy(Unavailable):
+    """Another process holds the database's write lock."""
+
+    slug = "database-busy"
+    title = "The database is busy"
+
+
+class StorageFull(Unavailable):
+    """The disk is full."""
+
+    slug = "storage-full"
+    title = "The disk is full"
+    retry_after_seconds = 30
+
+
+class Stopping(Unavailable):
+    """The daemon is shutting down."""
+
+    slug = "stopping"
+    title = "The daemon is stopping"
+
+
+class StartRefused(NexusdError):
+    """The daemon cannot start."""
+
+    slug = "start-refused"
+    title = "The daemon cannot start"
+
+
+class AlreadyRunning(StartRefused):
+    """Another daemon holds the lock."""
+
+    slug = "already-running"
+    title = "Another daemon is running"
+
+
+class UnsafePath(StartRefused):
+    """A path that must be private is not."""
+
+    slug = "unsafe-path"
+    title = "A path is not private"
+
+
+class UnsafeDatabase(StartRefused):
+    """The database cannot give its promises, or is newer than this program."""
+
+    slug = "unsafe-database"
+    title = "The database cannot be used"
+
+
+class InvalidSettings(StartRefused):
+    """A setting is unusable."""
+
+    slug = "invalid-settings"
+    title = "A setting is not valid"
+
+
+class CannotAdvance(NexusdError):
+    """The state machine has no such transition."""
+
+    slug = "cannot-advance"
+    title = "No such transition"
+
+
+class OutputRefused(NexusdError):
+    """A child's output cannot become an asset; `code` is the job's errorCode."""
+
+    slug = "output-refused"
+    title = "The output cannot be stored"
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
