@@ -1,0 +1,37 @@
+"""Wake-ups: tells waiting tasks that the store holds something newer. Carries no data.
+
+Owns one number, the highest committed event id, and the tasks that wait for a higher one. Whoever wakes re-reads the store;
+so losing a wake-up would cost latency, never truth. Only ever touched from the trio thread: the writer hands the number over
+after its commit.
+"""
+
+from __future__ import annotations
+
+import trio
+
+
+class Hub:
+    """The highest event id that is committed, and a way to wait for the next."""
+
+    def __init__(self) -> None:
+        self._highest = 0
+        self._changed = trio.Event()
+
+    @property
+    def highest_event_id(self) -> int:
+        """The highest committed event id this process knows of."""
+        return self._highest
+
+    def publish(self, event_id: int) -> None:
+        """Wake every waiter whose cursor is below `event_id`. A number that is not news wakes nobody."""
+        if event_id <= self._highest:
+            return
+        self._highest = event_id
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def wait_newer(self, cursor: int) -> int:
+        """Return the highest event id as soon as it is above `cursor`; at once when it already is."""
+        while self._highest <= cursor:
+            await self._changed.wait()
+        return self._highest

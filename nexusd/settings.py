@@ -1,0 +1,89 @@
+"""What a person can set, where it comes from, and what it may be.
+
+Order, the first wins: command line, environment `NEXUSD_*`, the file `$XDG_CONFIG_HOME/nexusd/config.toml`, the defaults here.
+Only `daemon` and `__main__` read Settings; every other part is handed the values it needs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from platformdirs import user_config_path, user_state_path
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from nexusd.contract.paths import default_socket_path
+from nexusd.errors import InvalidSettings
+
+MEBIBYTE = 1024 * 1024
+
+
+def config_file() -> Path:
+    """Return the path of the configuration file; it need not exist."""
+    return user_config_path("nexusd") / "config.toml"
+
+
+class Settings(BaseSettings):
+    """The settings of one daemon. Sizes are bytes, times are seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="NEXUSD_", extra="forbid", frozen=True, validate_default=True)
+
+    socket: Annotated[Path, Field(default_factory=default_socket_path)]
+    """Where the API listens, unless systemd hands over a socket."""
+    state_directory: Annotated[Path, Field(default_factory=lambda: user_state_path("nexusd"))]
+    """The database, the assets, the logs and the work directories; one daemon at a time."""
+    running_jobs: Annotated[int, Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=1024)]
+    """How many attempts run at once."""
+    running_jobs_per_type: dict[str, Annotated[int, Field(ge=0)]] = {}
+    """A lower bound for single job types; 0 starts none."""
+    default_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600
+    """For an attempt, when neither the job nor its renderer says otherwise."""
+    terminate_grace_seconds: Annotated[float, Field(ge=0, le=600)] = 5
+    """Between TERM and KILL."""
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 2
+    """How long the log is still read after the child's exit."""
+    log_max_bytes: Annotated[int, Field(ge=1024)] = 8 * MEBIBYTE
+    """Of one attempt's stdout and stderr; what is over is counted and left out."""
+    attachment_max_bytes: Annotated[int, Field(ge=1)] = 10 * MEBIBYTE
+    """Of one upload."""
+    generated_asset_max_bytes: Annotated[int, Field(ge=0)] = 500 * MEBIBYTE
+    """Of one generated file; 0 = no limit."""
+    write_queue_length: Annotated[int, Field(ge=1)] = 1024
+    """Writes that may wait for the writer; beyond it the answer is 503."""
+    connections: Annotated[int, Field(ge=1)] = 512
+    """Open connections; beyond it the answer is 503."""
+    stop_grace_seconds: Annotated[float, Field(ge=0, le=60)] = 0.8
+    """How long requests in flight may take to end at a stop."""
+    idle_exit_seconds: Annotated[float, Field(gt=0)] | None = None
+    """End after so long without work or requests."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources; a `.env` in the current folder is nobody's configuration."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; `overrides` are those of the command line, None meaning "not given".
+
+    Raises InvalidSettings naming every wrong one.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidSettings(f"{wrong}. Settings come from the command line, NEXUSD_* and {config_file()}.") from None
+    except ValueError as error:  # the file is not TOML
+        raise InvalidSettings(f"{config_file()} cannot be read: {error}.") from None

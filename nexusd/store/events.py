@@ -1,0 +1,118 @@
+"""Event rows: written with the change they tell of, read by cursor.
+
+An id is given by AUTOINCREMENT: strictly increasing, never used again. A row's `data` is the JSON a client receives; it is
+encoded once, here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import insert, select
+
+from nexusd.contract.events import AssetEvent, EventType, JobEvent, ProgressEvent
+from nexusd.store.tables import EVENTS, RETENTION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from nexusd.contract.assets import Asset
+    from nexusd.contract.jobs import JobSummary
+    from nexusd.domain.states import JobStatus
+
+INSERT: Final = insert(EVENTS)
+READ_LIMIT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as a stream sends it; `data` is one line of JSON."""
+
+    id: int
+    type: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which events a stream is about. Every field that is given narrows it."""
+
+    company_id: str | None = None
+    job_id: str | None = None
+    types: frozenset[str] | None = None
+
+
+def type_for(status: JobStatus) -> EventType:
+    """Return the type of the event that tells of a job's new status."""
+    return EventType(f"content_job.{status}")
+
+
+def add_job_events(connection: Connection, kind: EventType, jobs: Sequence[JobSummary]) -> None:
+    """Tell that each of `jobs` is now as it stands there."""
+    rows = [
+        {
+            "company_id": job.company_id,
+            "job_id": job.id,
+            "asset_id": None,
+            "type": kind.value,
+            "data": JobEvent.model_construct(
+                company_id=job.company_id, job_id=job.id, created_at=job.updated_at, job=job
+            ).model_dump_json(by_alias=True),
+            "created_at": job.updated_at,
+        }
+        for job in jobs
+    ]
+    connection.execute(INSERT, rows)
+
+
+def add_progress_event(connection: Connection, event: ProgressEvent) -> None:
+    """Tell of a step of a job's live attempt."""
+    row = {
+        "company_id": event.company_id,
+        "job_id": event.job_id,
+        "asset_id": None,
+        "type": EventType.JOB_PROGRESS.value,
+        "data": event.model_dump_json(by_alias=True),
+        "created_at": event.created_at,
+    }
+    connection.execute(INSERT, [row])
+
+
+def add_asset_event(connection: Connection, kind: EventType, asset: Asset, now: datetime) -> None:
+    """Tell that an asset came or went."""
+    event = AssetEvent(company_id=asset.company_id, asset_id=asset.id, job_id=asset.job_id, created_at=now, asset=asset)
+    row = {
+        "company_id": asset.company_id,
+        "job_id": asset.job_id,
+        "asset_id": asset.id,
+        "type": kind.value,
+        "data": event.model_dump_json(by_alias=True),
+        "created_at": now,
+    }
+    connection.execute(INSERT, [row])
+
+
+def highest_id(connection: Connection) -> int:
+    """Return the highest id ever given, 0 before the first."""
+    return int(connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'events'").scalar() or 0)
+
+
+def pruned_through(connection: Connection) -> int:
+    """Return the id up to which events may be gone; a cursor below it cannot be resumed."""
+    return int(connection.execute(select(RETENTION.c.pruned_through)).scalar_one())
+
+
+def read_after(connection: Connection, cursor: int, scope: Scope, limit: int = READ_LIMIT) -> list[StoredEvent]:
+    """Return the next events of `scope` after `cursor`, oldest first. The stream of a job leaves out its assets' events."""
+    query = select(EVENTS.c.id, EVENTS.c.type, EVENTS.c.data).where(EVENTS.c.id > cursor)
+    if scope.company_id is not None:
+        query = query.where(EVENTS.c.company_id == scope.company_id)
+    if scope.job_id is not None:
+        query = query.where(EVENTS.c.job_id == scope.job_id, EVENTS.c.asset_id.is_(None))
+    if scope.types is not None:
+        query = query.where(EVENTS.c.type.in_(sorted(scope.types)))
+    return [StoredEvent(*row) for row in connection.execute(query.order_by(EVENTS.c.id).limit(limit))]

@@ -1,0 +1,188 @@
+"""Queries about jobs: what the API shows, what the pool may start, what recovery must end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, func, or_, select
+
+from nexusd.contract.jobs import Job, JobList, JobSummary
+from nexusd.domain.schedule import QueuedJob
+from nexusd.domain.states import JobStatus
+from nexusd.errors import NotFound
+from nexusd.store import assets, events
+from nexusd.store.jobs import Claim, ProcessIdentity
+from nexusd.store.rows import ATTEMPT_COLUMNS, SUMMARY_COLUMNS, decode_cursor, next_cursor, to_attempt, to_summary
+from nexusd.store.tables import ASSETS, ATTEMPTS, COMPANIES, JOBS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection, Select
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs of a company a list is about. Every field that is given narrows it."""
+
+    statuses: frozenset[JobStatus] | None = None
+    job_type: str | None = None
+    source_task_id: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the filter as SQL."""
+        found: list[ColumnElement[bool]] = []
+        if self.statuses is not None:
+            found.append(JOBS.c.status.in_(sorted(self.statuses)))
+        if self.job_type is not None:
+            found.append(JOBS.c.job_type == self.job_type)
+        if self.source_task_id is not None:
+            found.append(JOBS.c.source_task_id == self.source_task_id)
+        if self.created_after is not None:
+            found.append(JOBS.c.created_at > self.created_after)
+        if self.created_before is not None:
+            found.append(JOBS.c.created_at < self.created_before)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A job as it stands, and the event id up to which that is the whole truth."""
+
+    job: JobSummary
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A running job of an earlier life of the daemon. `process` is None when the crash came before it was noted."""
+
+    claim: Claim
+    crashes: int
+    process: ProcessIdentity | None
+
+
+def find(connection: Connection, company_id: str, wanted: JobFilter, limit: int, cursor: str | None) -> JobList:
+    """Return a page of jobs, newest first."""
+    query = select(*SUMMARY_COLUMNS).where(JOBS.c.company_id == company_id, *wanted.conditions())
+    if cursor is not None:
+        query = query.where(JOBS.c.id < decode_cursor(cursor))
+    page = connection.execute(query.order_by(JOBS.c.id.desc()).limit(limit + 1)).all()
+    return JobList(items=[to_summary(row) for row in page[:limit]], next_cursor=next_cursor(page, limit))
+
+
+def get(connection: Connection, company_id: str, job_id: str) -> Job:
+    """Return one job in full.
+
+    Raises NotFound when this company has no such job.
+    """
+    query: Select[Any] = select(*SUMMARY_COLUMNS, JOBS.c.input).where(JOBS.c.id == job_id, JOBS.c.company_id == company_id)
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFound(f"there is no job {job_id} in this company")
+    attempts = connection.execute(select(*ATTEMPT_COLUMNS).where(ATTEMPTS.c.job_id == job_id).order_by(ATTEMPTS.c.number))
+    summary = to_summary(row)
+    return Job(
+        **dict(summary),
+        input=json.loads(row.input),
+        attempts=[to_attempt(attempt) for attempt in attempts],
+        assets=assets.of_job(connection, job_id),
+        queue_position=_queue_position(connection, summary) if summary.status is JobStatus.QUEUED else None,
+    )
+
+
+def _queue_position(connection: Connection, job: JobSummary) -> int:
+    """Count by priority and age over all companies; fair turns may still let a later one go first."""
+    ahead = or_(JOBS.c.priority > job.priority, and_(JOBS.c.priority == job.priority, JOBS.c.id < job.id))
+    return 1 + int(connection.execute(select(func.count()).where(JOBS.c.status == "queued", ahead)).scalar_one())
+
+
+def get_snapshot(connection: Connection, company_id: str, job_id: str) -> Snapshot:
+    """Return a job and the cursor to follow it from, of one and the same moment.
+
+    Raises NotFound when this company has no such job.
+    """
+    query = select(*SUMMARY_COLUMNS).where(JOBS.c.id == job_id, JOBS.c.company_id == company_id)
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFound(f"there is no job {job_id} in this company")
+    return Snapshot(to_summary(row), events.highest_id(connection))
+
+
+def queue_heads(connection: Connection, job_types: Sequence[str], count: int, now: datetime) -> list[QueuedJob]:
+    """Return the first `count` jobs of each company and job type that may start at `now`: all that a choice can need."""
+    companies = connection.execute(select(COMPANIES.c.id)).scalars().all()
+    due = or_(JOBS.c.available_at.is_(None), JOBS.c.available_at <= now)
+    columns = (JOBS.c.id, JOBS.c.company_id, JOBS.c.job_type, JOBS.c.priority)
+    heads: list[QueuedJob] = []
+    for company_id in companies:
+        for job_type in job_types:
+            query = (
+                select(*columns)
+                .where(JOBS.c.status == "queued", JOBS.c.company_id == company_id, JOBS.c.job_type == job_type, due)
+                .order_by(JOBS.c.priority.desc(), JOBS.c.id)
+                .limit(count)
+            )
+            heads += [QueuedJob(*row) for row in connection.execute(query)]
+    return heads
+
+
+def next_available_at(connection: Connection, now: datetime) -> datetime | None:
+    """Return when the next job that backs off may start; None when none does."""
+    query = select(func.min(JOBS.c.available_at)).where(JOBS.c.status == "queued", JOBS.c.available_at > now)
+    moment: datetime | None = connection.execute(query).scalar()
+    return moment
+
+
+def cancel_requests(connection: Connection) -> list[str]:
+    """Return the ids of the running jobs that were asked to end."""
+    query = select(JOBS.c.id).where(JOBS.c.status == "running", JOBS.c.cancel_requested_at.is_not(None))
+    return list(connection.execute(query).scalars())
+
+
+def find_orphans(connection: Connection) -> list[Orphan]:
+    """Return every running job. Only to be asked before the pool starts, when each of them is an orphan."""
+    columns = [
+        JOBS.c.input,
+        JOBS.c.crashes,
+        ATTEMPTS.c.id.label("attempt_id"),
+        ATTEMPTS.c.boot_id,
+        ATTEMPTS.c.pid,
+        ATTEMPTS.c.pid_start_ticks,
+    ]
+    query = (
+        select(*SUMMARY_COLUMNS, *columns)
+        .join(ATTEMPTS, and_(ATTEMPTS.c.job_id == JOBS.c.id, ATTEMPTS.c.number == JOBS.c.attempt))
+        .where(JOBS.c.status == "running")
+    )
+    return [
+        Orphan(
+            claim=Claim(to_summary(row), row.input, row.attempt_id),
+            crashes=row.crashes,
+            process=ProcessIdentity(row.boot_id, row.pid, row.pid_start_ticks) if row.pid is not None else None,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def count_by_status(connection: Connection) -> dict[JobStatus, int]:
+    """Return how many jobs there are in each state."""
+    counted = {
+        row.status: row.n for row in connection.execute(select(JOBS.c.status, func.count().label("n")).group_by(JOBS.c.status))
+    }
+    return {status: counted.get(status.value, 0) for status in JobStatus}
+
+
+def has_active_jobs(connection: Connection) -> bool:
+    """Tell whether any job is queued, running or waiting to be tried again."""
+    return connection.execute(select(JOBS.c.id).where(JOBS.c.status.in_(["queued", "running"])).limit(1)).first() is not None
+
+
+def count_assets(connection: Connection) -> int:
+    """Return how many assets there are."""
+    return int(connection.execute(select(func.count()).where(ASSETS.c.deleted_at.is_(None))).scalar_one())
