@@ -1,4 +1,4 @@
-"""Wake-ups: tells waiting tasks that the store holds something newer. Carries no data.
+"""Wake-ups: tells waiting tasks that the store holds something newer, or that the daemon stops. Carries no data.
 
 Owns one number, the highest committed event id, and the tasks that wait for a higher one. Whoever wakes re-reads the store;
 so losing a wake-up would cost latency, never truth. Only ever touched from the trio thread: the writer hands the number over
@@ -15,6 +15,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._highest = 0
+        self._stopping = False
         self._changed = trio.Event()
 
     @property
@@ -30,8 +31,18 @@ class Hub:
         self._changed.set()
         self._changed = trio.Event()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the daemon stops: then nobody waits here any more."""
+        return self._stopping
+
+    def stop(self) -> None:
+        """Wake everybody for the last time."""
+        self._stopping = True
+        self._changed.set()
+
     async def wait_newer(self, cursor: int) -> int:
-        """Return the highest event id as soon as it is above `cursor`; at once when it already is."""
-        while self._highest <= cursor:
+        """Return the highest event id as soon as it is above `cursor`, or as it is when the daemon stops."""
+        while self._highest <= cursor and not self._stopping:
             await self._changed.wait()
         return self._highest

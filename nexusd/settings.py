@@ -38,8 +38,6 @@ class Settings(BaseSettings):
     """How many attempts run at once."""
     running_jobs_per_type: dict[str, Annotated[int, Field(ge=0)]] = {}
     """A lower bound for single job types; 0 starts none."""
-    default_timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600
-    """For an attempt, when neither the job nor its renderer says otherwise."""
     terminate_grace_seconds: Annotated[float, Field(ge=0, le=600)] = 5
     """Between TERM and KILL."""
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 2
@@ -59,7 +57,7 @@ class Settings(BaseSettings):
     idle_exit_seconds: Annotated[float, Field(gt=0)] | None = None
     """End after so long without work or requests."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["text", "json"] = "text"
+    log_format: Literal["human", "json"] = "human"
 
     @classmethod
     def settings_customise_sources(

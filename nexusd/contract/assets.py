@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from nexusd.contract.base import Answer, Timestamp
+from nexusd.contract.base import Answer, ForeignId, PageQuery, Request, Timestamp
 
 ASSET_REFERENCE_KEY: Final = "$asset"
 
@@ -28,6 +28,26 @@ class Asset(Answer):
     created_by_agent_id: str | None = None
     created_by_user_id: str | None = None
     created_at: Timestamp
+
+
+class AssetUpload(Request):
+    """The query of `POST …/assets`; the body is the file."""
+
+    filename: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = "file"
+    namespace: Annotated[str, StringConstraints(min_length=1, max_length=255)] = "attachments"
+    source_task_id: ForeignId | None = None
+    created_by_agent_id: ForeignId | None = None
+    created_by_user_id: ForeignId | None = None
+
+
+class AssetQuery(PageQuery):
+    """The query of `GET …/assets`. Every filter that is given narrows the list."""
+
+    source_task_id: str | None = None
+    job_id: str | None = None
+    namespace: str | None = None
+    content_type: str | None = None
+    sha256: str | None = None
 
 
 class AssetList(Answer):

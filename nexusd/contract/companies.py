@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import StringConstraints
+from pydantic import ConfigDict, StringConstraints
 
 from nexusd.contract.base import Answer, Request, Timestamp
 
@@ -14,6 +14,8 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-
 
 class CompanyCreation(Request):
     """The body of `POST /v1/companies`."""
+
+    model_config = ConfigDict(strict=True)
 
     slug: Slug
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None

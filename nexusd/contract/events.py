@@ -12,7 +12,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from nexusd.contract.assets import Asset
-from nexusd.contract.base import Answer, Timestamp
+from nexusd.contract.base import Answer, Request, Timestamp
 from nexusd.contract.jobs import JobSummary
 
 
@@ -28,6 +28,18 @@ class EventType(StrEnum):
     JOB_CANCELLED = "content_job.cancelled"
     ASSET_CREATED = "asset.created"
     ASSET_DELETED = "asset.deleted"
+
+
+class StreamQuery(Request):
+    """The query of every stream. `after` is for clients that cannot send `Last-Event-ID`, which wins."""
+
+    after: int | None = Field(default=None, ge=0)
+
+
+class CompanyStreamQuery(StreamQuery):
+    """The query of a company's stream. `types` may be repeated."""
+
+    types: list[EventType] | None = None
 
 
 class JobEvent(Answer):

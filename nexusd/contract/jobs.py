@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
 from nexusd.contract.assets import Asset
-from nexusd.contract.base import Answer, JsonObject, Request, Timestamp
+from nexusd.contract.base import Answer, ForeignId, JsonObject, PageQuery, Request, Timestamp
 from nexusd.domain.states import ErrorCode, JobStatus
 
 BODY_MAX_BYTES: Final = 1024 * 1024
@@ -16,11 +16,12 @@ BATCH_MAX_ITEMS: Final = 1000
 IDEMPOTENCY_KEY_MAX_LENGTH: Final = 255
 
 JobType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-ForeignId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class JobSubmission(Request):
-    """The body of `POST …/content-jobs`."""
+    """The body of `POST …/content-jobs`. Strict: `"5"` is no number."""
+
+    model_config = ConfigDict(strict=True)
 
     job_type: JobType
     input: JsonObject
@@ -35,7 +36,19 @@ class JobSubmission(Request):
 class BatchSubmission(Request):
     """The body of `POST …/content-jobs/batch`: all are stored, or none."""
 
+    model_config = ConfigDict(strict=True)
+
     items: Annotated[list[JobSubmission], Field(min_length=1, max_length=BATCH_MAX_ITEMS)]
+
+
+class JobQuery(PageQuery):
+    """The query of `GET …/content-jobs`. Every filter that is given narrows the list; `status` may be repeated."""
+
+    status: list[JobStatus] | None = None
+    job_type: str | None = None
+    source_task_id: str | None = None
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
 
 
 class JobAccepted(Answer):
@@ -85,7 +98,8 @@ class Attempt(Answer):
     id: str
     number: int
     outcome: str | None = Field(
-        default=None, description="done, cancelled, released (stop or crash: not counted), an errorCode, or null while it runs."
+        default=None,
+        description="done, cancelled, stopped or crashed (the daemon, so not counted), an errorCode, or null while it runs.",
     )
     message: str | None = None
     started_at: Timestamp

@@ -14,8 +14,9 @@ Rules:
 4. `release` (stop, crash) and `requeue` (retry later) lead back to `queued`; which of the two uses up an attempt is the
    business of `domain.retry`, not of this table.
 
-State → the function that performs it: claim, finish, fail, cancel, release, requeue and reject are the functions of those
-names in `store.jobs`; each is a compare-and-set on (id, status, attempt) and calls `advance` first.
+Action → the function that performs it, all in `store.jobs`: claim `claim`; finish, fail, release, requeue and the cancel of
+a running job `settle`; the cancel of a queued one `request_cancel`; reject `reject`. Each is a compare-and-set on
+(id, status, attempt) and asks `advance` first.
 """
 
 from __future__ import annotations

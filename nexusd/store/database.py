@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+SQLITE_VERSION: Final = sqlite3.sqlite_version
 READERS: Final = 4
 BUSY_TIMEOUT_SECONDS: Final = 5
 OLDEST_SQLITE: Final = (3, 37, 0)

@@ -38,6 +38,23 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Which cursors can be resumed from: `pruned_through` to `highest`, both included.
+
+    `pruned_through` is a stored number: the oldest row would not do, since terminal events are kept longer than others.
+    """
+
+    pruned_through: int
+    highest: int
+
+    def refusal(self, cursor: int) -> str | None:
+        """Return why a stream cannot go on after `cursor`: it is `pruned`, or from the `future`; None when it can."""
+        if cursor > self.highest:
+            return "future"
+        return "pruned" if cursor < self.pruned_through else None
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Which events a stream is about. Every field that is given narrows it."""
 
@@ -101,9 +118,10 @@ def highest_id(connection: Connection) -> int:
     return int(connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'events'").scalar() or 0)
 
 
-def pruned_through(connection: Connection) -> int:
-    """Return the id up to which events may be gone; a cursor below it cannot be resumed."""
-    return int(connection.execute(select(RETENTION.c.pruned_through)).scalar_one())
+def get_bounds(connection: Connection) -> Bounds:
+    """Return which cursors can be resumed from just now."""
+    pruned_through = int(connection.execute(select(RETENTION.c.pruned_through)).scalar_one())
+    return Bounds(pruned_through, highest_id(connection))
 
 
 def read_after(connection: Connection, cursor: int, scope: Scope, limit: int = READ_LIMIT) -> list[StoredEvent]:
@@ -116,3 +134,11 @@ def read_after(connection: Connection, cursor: int, scope: Scope, limit: int = R
     if scope.types is not None:
         query = query.where(EVENTS.c.type.in_(sorted(scope.types)))
     return [StoredEvent(*row) for row in connection.execute(query.order_by(EVENTS.c.id).limit(limit))]
+
+
+def read_on(connection: Connection, cursor: int, scope: Scope) -> tuple[list[StoredEvent], int]:
+    """Return the next events and the cursor after them: past everything committed, unless there is more to read."""
+    found = read_after(connection, cursor, scope)
+    if len(found) == READ_LIMIT:
+        return found, found[-1].id
+    return found, max(cursor, highest_id(connection))

@@ -7,7 +7,8 @@ row is written by the same unit. The legal moves are those of `domain.states`; a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert, select, update
@@ -15,6 +16,7 @@ from sqlalchemy import insert, select, update
 from nexusd.contract.events import EventType, ProgressEvent
 from nexusd.contract.jobs import CancelAnswer, JobSummary
 from nexusd.domain.ids import new_id
+from nexusd.domain.retry import Cancel, Decision, Fail, Failed, Finish, History, Outcome, Requeue, SpawnFailed, decide
 from nexusd.domain.states import Action, ErrorCode, JobStatus, advance
 from nexusd.errors import AlreadyFinished, NotFound
 from nexusd.store import assets, events
@@ -56,15 +58,16 @@ class ProcessIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptEnd:
-    """How an attempt ended. `outcome` is done, cancelled, released or an ErrorCode."""
+class Usage:
+    """What the operating system said of an attempt's process. `signal` is set when one ended it."""
 
-    outcome: str
-    message: str | None = None
     exit_code: int | None = None
     signal: int | None = None
     peak_memory_bytes: int | None = None
     cpu_seconds: float | None = None
+
+
+UNKNOWN_USAGE: Final = Usage()
 
 
 def claim(connection: Connection, job_id: str, now: datetime) -> Claim | None:
@@ -110,58 +113,50 @@ def report_progress(connection: Connection, claim: Claim, progress: float, messa
     return bool(changed)
 
 
-def finish(connection: Connection, claim: Claim, end: AttemptEnd, results: Sequence[Asset], now: datetime) -> JobSummary | None:
-    """End the attempt as done with `results`, the first of which is the result; None, and no asset row, when it is stale."""
-    values = {
-        "result_asset_id": results[0].id,
-        "progress": 1.0,
-        "finished_at": now,
-        "attempts_used": JOBS.c.attempts_used + 1,
-        "crashes": 0,
-    }
-    job = _swap(connection, claim.fence, (JobStatus.RUNNING, Action.FINISH), values, now)
-    if job is not None:
-        for asset in results:
-            assets.add(connection, asset)
-        events.add_job_events(connection, EventType.JOB_DONE, [job])
-        _end_attempt(connection, claim.attempt_id, end, now)
+def settle(
+    connection: Connection,
+    claim: Claim,
+    outcome: Outcome,
+    usage: Usage,
+    results: Sequence[Asset],
+    random: float,
+    now: datetime,
+) -> JobSummary | None:
+    """End the attempt, and do with the job what `domain.retry` decides; None, and nothing stored, when it is stale.
+
+    `results` are the assets of an attempt that is Done, the result first. The decision is made here because only the
+    transaction knows whether a cancel was asked for just now. `random` is in [0, 1).
+    """
+    job_id, attempt = claim.fence
+    history = connection.execute(
+        select(JOBS.c.attempts_used, JOBS.c.max_attempts, JOBS.c.crashes, JOBS.c.cancel_requested_at).where(JOBS.c.id == job_id)
+    ).one()
+    known = History(
+        history.attempts_used, history.max_attempts, history.crashes, cancel_requested=history.cancel_requested_at is not None
+    )
+    decision = decide(outcome, known, random)
+    values = _values_after(decision, results, now) | {"attempts_used": history.attempts_used + decision.counts_attempt}
+    job = _swap(connection, (job_id, attempt), (JobStatus.RUNNING, decision.action), values, now)
+    if job is None:
+        return None
+    for asset in results:
+        assets.add(connection, asset)
+    events.add_job_events(connection, events.type_for(job.status), [job])
+    _end_attempt(connection, claim.attempt_id, outcome, usage, now)
     return job
 
 
-def fail(
-    connection: Connection, claim: Claim, end: AttemptEnd, code: ErrorCode, counted: bool, now: datetime
-) -> JobSummary | None:
-    """End the attempt and the job with it; None when it is stale."""
-    values = {
-        "error_code": code.value,
-        "error_message": _shorten(end.message),
-        "finished_at": now,
-        "attempts_used": JOBS.c.attempts_used + int(counted),
-    }
-    return _end(connection, claim, (JobStatus.RUNNING, Action.FAIL), end, values, now)
-
-
-def cancel(connection: Connection, claim: Claim, end: AttemptEnd, now: datetime) -> JobSummary | None:
-    """End the attempt and the job as cancelled; None when it is stale."""
-    return _end(connection, claim, (JobStatus.RUNNING, Action.CANCEL), end, {"finished_at": now}, now)
-
-
-def release(connection: Connection, claim: Claim, end: AttemptEnd, crashed: bool, now: datetime) -> JobSummary | None:
-    """Put the job back uncounted: the daemon stopped, or `crashed`; None when it is stale."""
-    values = {"crashes": JOBS.c.crashes + 1 if crashed else 0, "progress": None, "progress_message": None}
-    return _end(connection, claim, (JobStatus.RUNNING, Action.RELEASE), end, values, now)
-
-
-def requeue(connection: Connection, claim: Claim, end: AttemptEnd, available_at: datetime, now: datetime) -> JobSummary | None:
-    """Put the job back to be tried again at `available_at`, the attempt counted; None when it is stale."""
-    values = {
-        "available_at": available_at,
-        "attempts_used": JOBS.c.attempts_used + 1,
-        "crashes": 0,
-        "progress": None,
-        "progress_message": None,
-    }
-    return _end(connection, claim, (JobStatus.RUNNING, Action.REQUEUE), end, values, now)
+def _values_after(decision: Decision, results: Sequence[Asset], now: datetime) -> dict[str, Any]:
+    match decision:
+        case Finish():
+            return {"result_asset_id": results[0].id, "progress": 1.0, "finished_at": now, "crashes": 0}
+        case Cancel():
+            return {"finished_at": now}
+        case Fail(code, message, crashes=crashes):
+            return {"error_code": code.value, "error_message": _shorten(message), "finished_at": now, "crashes": crashes}
+        case Requeue(delay_seconds, crashes=crashes):
+            later = now + timedelta(seconds=delay_seconds) if delay_seconds else None
+            return {"available_at": later, "progress": None, "progress_message": None, "crashes": crashes}
 
 
 def reject(connection: Connection, job: JobSummary, code: ErrorCode, message: str, now: datetime) -> JobSummary | None:
@@ -198,20 +193,6 @@ def _mark_cancelling(connection: Connection, job_id: str, now: datetime) -> None
     events.add_job_events(connection, EventType.JOB_CANCELLING, [to_summary(row)])
 
 
-def _end(
-    connection: Connection,
-    claim: Claim,
-    step: tuple[JobStatus, Action],
-    end: AttemptEnd,
-    values: dict[str, Any],
-    now: datetime,
-) -> JobSummary | None:
-    job = _move(connection, claim.fence, step, values, now)
-    if job is not None:
-        _end_attempt(connection, claim.attempt_id, end, now)
-    return job
-
-
 def _move(
     connection: Connection, fence: tuple[str, int], step: tuple[JobStatus, Action], values: dict[str, Any], now: datetime
 ) -> JobSummary | None:
@@ -234,20 +215,20 @@ def _swap(
     return None if row is None else to_summary(row)
 
 
-def _end_attempt(connection: Connection, attempt_id: str, end: AttemptEnd, now: datetime) -> None:
-    connection.execute(
-        update(ATTEMPTS)
-        .where(ATTEMPTS.c.id == attempt_id, ATTEMPTS.c.finished_at.is_(None))
-        .values(
-            outcome=end.outcome,
-            message=_shorten(end.message),
-            finished_at=now,
-            exit_code=end.exit_code,
-            signal=end.signal,
-            peak_memory_bytes=end.peak_memory_bytes,
-            cpu_seconds=end.cpu_seconds,
-        )
-    )
+def _end_attempt(connection: Connection, attempt_id: str, outcome: Outcome, usage: Usage, now: datetime) -> None:
+    name, message = _describe(outcome)
+    values = {"outcome": name, "message": _shorten(message), "finished_at": now} | asdict(usage)
+    connection.execute(update(ATTEMPTS).where(ATTEMPTS.c.id == attempt_id, ATTEMPTS.c.finished_at.is_(None)).values(values))
+
+
+def _describe(outcome: Outcome) -> tuple[str, str | None]:
+    match outcome:
+        case Failed(code, message):
+            return code.value, message
+        case SpawnFailed(message):
+            return ErrorCode.INTERNAL.value, message
+        case _:
+            return type(outcome).__name__.lower(), None
 
 
 def _shorten(message: str | None) -> str | None:

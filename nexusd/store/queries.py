@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Select
 
+    from nexusd.store.events import Bounds
+
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
@@ -52,10 +54,19 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A job as it stands, and the event id up to which that is the whole truth."""
+    """A job as it stands, and the cursors of the same moment: after `bounds.highest` comes what is not in it yet."""
 
     job: JobSummary
-    cursor: int
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is, all of one moment."""
+
+    jobs: dict[JobStatus, int]
+    assets: int
+    last_event_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,6 @@ class Orphan:
     """A running job of an earlier life of the daemon. `process` is None when the crash came before it was noted."""
 
     claim: Claim
-    crashes: int
     process: ProcessIdentity | None
 
 
@@ -111,7 +121,7 @@ def get_snapshot(connection: Connection, company_id: str, job_id: str) -> Snapsh
     row = connection.execute(query).first()
     if row is None:
         raise NotFound(f"there is no job {job_id} in this company")
-    return Snapshot(to_summary(row), events.highest_id(connection))
+    return Snapshot(to_summary(row), events.get_bounds(connection))
 
 
 def queue_heads(connection: Connection, job_types: Sequence[str], count: int, now: datetime) -> list[QueuedJob]:
@@ -149,7 +159,6 @@ def find_orphans(connection: Connection) -> list[Orphan]:
     """Return every running job. Only to be asked before the pool starts, when each of them is an orphan."""
     columns = [
         JOBS.c.input,
-        JOBS.c.crashes,
         ATTEMPTS.c.id.label("attempt_id"),
         ATTEMPTS.c.boot_id,
         ATTEMPTS.c.pid,
@@ -163,26 +172,23 @@ def find_orphans(connection: Connection) -> list[Orphan]:
     return [
         Orphan(
             claim=Claim(to_summary(row), row.input, row.attempt_id),
-            crashes=row.crashes,
             process=ProcessIdentity(row.boot_id, row.pid, row.pid_start_ticks) if row.pid is not None else None,
         )
         for row in connection.execute(query)
     ]
 
 
-def count_by_status(connection: Connection) -> dict[JobStatus, int]:
-    """Return how many jobs there are in each state."""
-    counted = {
-        row.status: row.n for row in connection.execute(select(JOBS.c.status, func.count().label("n")).group_by(JOBS.c.status))
-    }
-    return {status: counted.get(status.value, 0) for status in JobStatus}
+def count(connection: Connection) -> Counts:
+    """Count jobs by state, assets that are not deleted, and events."""
+    query = select(JOBS.c.status, func.count().label("number")).group_by(JOBS.c.status)
+    by_status = {row.status: row.number for row in connection.execute(query)}
+    return Counts(
+        jobs={status: by_status.get(status.value, 0) for status in JobStatus},
+        assets=int(connection.execute(select(func.count()).where(ASSETS.c.deleted_at.is_(None))).scalar_one()),
+        last_event_id=events.highest_id(connection),
+    )
 
 
 def has_active_jobs(connection: Connection) -> bool:
     """Tell whether any job is queued, running or waiting to be tried again."""
     return connection.execute(select(JOBS.c.id).where(JOBS.c.status.in_(["queued", "running"])).limit(1)).first() is not None
-
-
-def count_assets(connection: Connection) -> int:
-    """Return how many assets there are."""
-    return int(connection.execute(select(func.count()).where(ASSETS.c.deleted_at.is_(None))).scalar_one())

@@ -1,0 +1,194 @@
+"""Every call of the API that nexusctl makes, as data: what to send, and how to read what comes back.
+
+Owns paths, parameters, headers and the reading of answers and problems. Owns no transport: a Call can be sent by any client.
+
+Invariant: every call here may be sent again when its answer was lost. Submissions carry an Idempotency-Key; an upload that is
+repeated leaves at worst one unused asset more.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from nexusctl.errors import BadAnswer, Refused, UsageError
+from nexusd.contract.assets import Asset, AssetList
+from nexusd.contract.base import Answer
+from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission
+from nexusd.contract.problems import Problem
+from nexusd.contract.status import Health, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
+
+UPLOAD_CHUNK_BYTES: Final = 64 * 1024
+_ERROR_STATUS: Final = 400
+_SHOWN_BYTES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[AnswerT]):
+    """One request and the model of its answer. `body` is bytes, or a file that is opened anew each time it is sent."""
+
+    method: str
+    path: str
+    answer: type[AnswerT]
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Path | None = None
+
+    def content(self) -> bytes | Iterator[bytes] | None:
+        """Return what to send now."""
+        return self.body if self.body is None or isinstance(self.body, bytes) else _chunks(self.body)
+
+    def parse(self, body: bytes) -> AnswerT:
+        """Read the answer. Raises BadAnswer when it is not what the contract says."""
+        return parse_model(self.answer, body, what=f"{self.method} {self.path}")
+
+
+def parse_model(model: type[AnswerT], body: bytes | str, *, what: str) -> AnswerT:
+    """Read one document of the contract. Raises BadAnswer."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = "/".join(str(part) for part in first["loc"]) or "the document"
+        raise BadAnswer(
+            f"cannot read the answer to {what}: {place}: {first['msg']}",
+            hint="nexusd and nexusctl may be of different versions: compare `nexusd --version` with `nexusctl version`",
+        ) from None
+
+
+def read_problem(status: int, body: bytes, retry_after: str | None = None) -> Refused | BadAnswer:
+    """Return the error that an answer of status 400 and above stands for."""
+    try:
+        problem = Problem.model_validate_json(body)
+    except ValidationError:
+        shown = body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
+        return BadAnswer(
+            f"the daemon answered {status} without saying why: {shown}" if shown else f"the daemon answered {status}"
+        )
+    places = [f"{param.name}: {param.reason}" for param in problem.invalid_params or []]
+    return Refused(
+        problem.detail,
+        slug=problem.slug,
+        status=status,
+        hint="\n".join(places) or _hint(problem),
+        retry_after_seconds=_seconds(retry_after),
+    )
+
+
+def is_error(status: int) -> bool:
+    """Whether the answer is a problem."""
+    return status >= _ERROR_STATUS
+
+
+def submit(company: str, submission: JobSubmission, key: str) -> Call[JobAccepted]:
+    """Submit a job; the same key gives the same job."""
+    body = json.dumps(submission.model_dump(mode="json", by_alias=True, exclude_unset=True), ensure_ascii=False)
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    return Call("POST", _jobs(company), JobAccepted, headers=headers, body=body.encode("utf-8", "surrogatepass"))
+
+
+def list_jobs(
+    company: str,
+    *,
+    status: str | None = None,
+    job_type: str | None = None,
+    source_task_id: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[JobList]:
+    """One page of jobs, newest first."""
+    params = {"status": status, "jobType": job_type, "sourceTaskId": source_task_id, "limit": limit, "cursor": cursor}
+    return Call("GET", _jobs(company), JobList, params=_given(params))
+
+
+def get_job(company: str, job_id: str) -> Call[Job]:
+    """One job in full."""
+    return Call("GET", _jobs(company, job_id), Job)
+
+
+def cancel_job(company: str, job_id: str) -> Call[CancelAnswer]:
+    """Ask for a job's end."""
+    return Call("POST", _jobs(company, job_id, "cancel"), CancelAnswer)
+
+
+def job_events_path(company: str, job_id: str) -> str:
+    """Where a job's stream is."""
+    return _jobs(company, job_id, "events")
+
+
+def upload_asset(
+    company: str, body: bytes | Path, *, filename: str, content_type: str, source_task_id: str | None = None
+) -> Call[Asset]:
+    """Store a file among the attachments."""
+    params = _given({"namespace": "attachments", "filename": filename, "sourceTaskId": source_task_id})
+    return Call("POST", _assets(company), Asset, params=params, headers={"Content-Type": content_type}, body=body)
+
+
+def find_assets(company: str, *, sha256: str) -> Call[AssetList]:
+    """Assets with that content, newest first."""
+    return Call("GET", _assets(company), AssetList, params={"sha256": sha256, "limit": "1"})
+
+
+def get_asset(company: str, asset_id: str) -> Call[Asset]:
+    """One asset's row."""
+    return Call("GET", _assets(company, asset_id), Asset)
+
+
+def asset_content_path(company: str, asset_id: str) -> str:
+    """Where an asset's bytes are."""
+    return _assets(company, asset_id, "content")
+
+
+def status() -> Call[Status]:
+    """What the daemon says about itself."""
+    return Call("GET", "/v1/status", Status)
+
+
+def health() -> Call[Health]:
+    """Whether the daemon is ready."""
+    return Call("GET", "/v1/health", Health)
+
+
+def _jobs(company: str, *rest: str) -> str:
+    return _path("v1", "companies", company, "content-jobs", *rest)
+
+
+def _assets(company: str, *rest: str) -> str:
+    return _path("v1", "companies", company, "assets", *rest)
+
+
+def _path(*segments: str) -> str:
+    if "" in segments:
+        raise UsageError("an id is empty")
+    # "." and ".." are unreserved, so quoting leaves them, and a client library would then walk up the path with them.
+    return "".join("/" + (quote(part, safe="") if part.strip(".") else part.replace(".", "%2E")) for part in segments)
+
+
+def _given(params: Mapping[str, str | int | None]) -> dict[str, str]:
+    return {name: str(value) for name, value in params.items() if value is not None}
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(UPLOAD_CHUNK_BYTES):
+            yield chunk
+
+
+def _hint(problem: Problem) -> str | None:
+    if problem.slug == "already-finished" and problem.job_status:
+        return f"it is {problem.job_status}"
+    return None
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None

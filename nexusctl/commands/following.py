@@ -1,0 +1,67 @@
+"""Showing a job until it ends, and saying how it ended: what `render` and `watch` share.
+
+Invariant: Ctrl-C only ends the showing. The job goes on, and the error says how to come back to it and how to end it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nexusctl.errors import Interrupted, JobNotDone
+from nexusctl.output.progress import open_display
+from nexusd.contract.events import JobEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nexusctl.client.following import StreamEvent
+    from nexusctl.client.nexus import Nexus
+    from nexusctl.commands.session import Session
+    from nexusctl.output.screen import Screen
+    from nexusd.contract.jobs import JobSummary
+
+
+def follow(
+    session: Session,
+    nexus: Nexus,
+    screen: Screen,
+    job_id: str,
+    *,
+    title: str,
+    write: Callable[[str], None],
+    on_event: Callable[[StreamEvent], None] | None = None,
+) -> JobSummary:
+    """Show a job's events until its terminal status, which is returned. Raises Interrupted on Ctrl-C."""
+    last: JobSummary | None = None
+    try:
+        with open_display(screen, title, write) as display:
+            for event in nexus.follow_job(job_id):
+                display.show(event)
+                if on_event is not None:
+                    on_event(event)
+                if isinstance(event.data, JobEvent):
+                    last = event.data.job
+    except KeyboardInterrupt:
+        raise detached(session, job_id) from None
+    if last is None:  # the stream ends only after a terminal status
+        return nexus.get_job(job_id)
+    return last
+
+
+def detached(session: Session, job_id: str) -> Interrupted:
+    """Return the error of a Ctrl-C while a job runs."""
+    return Interrupted(
+        f"detached; job {job_id} goes on",
+        hint=f"watch it again with: {session.suggest('watch', job_id)}\ncancel it with: {session.suggest('cancel', job_id)}",
+    )
+
+
+def require_done(session: Session, job: JobSummary) -> None:
+    """Raise JobNotDone when the job ended otherwise."""
+    if job.status == "done":
+        return
+    hint = f"see all of it with: {session.suggest('show', job.id)}"
+    if job.status == "failed":
+        code = str(job.error_code or "failed")
+        raise JobNotDone(f"job {job.id} failed, {code}: {job.error_message or 'no message'}", slug=code, hint=hint)
+    raise JobNotDone(f"job {job.id} was {job.status}", slug=str(job.status), hint=hint)

@@ -1,0 +1,108 @@
+"""Every way nexusctl ends other than well, as one tree; each class owns its exit code.
+
+NexusctlError
+├── UsageError     2    the command line, or a file it names, cannot be used; nothing was contacted
+├── Unreachable    3    no daemon answers, or one that must not be trusted does
+├── Refused        4    the daemon answered with a problem document
+├── BadAnswer      4    the daemon answered something that is not this protocol
+├── JobNotDone     1    the job failed or was cancelled
+├── JobLost        1    the job is done, but its result cannot be written
+└── Interrupted  130    Ctrl-C; what was submitted goes on
+
+Owns no printing: `cli` prints `str(error)` as the line that says what, and `hint` as the line that says what to do. `slug` is a
+stable name for scripts and bug reports, shown with --verbose.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the process says to the shell."""
+
+    DONE = 0
+    NOT_DONE = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    REFUSED = 4
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141  # 128 + SIGPIPE: what any program says whose reader went away
+    TERMINATED = 143
+
+
+class NexusctlError(Exception):
+    """Root of the tree. `str(error)` is what happened, `hint` what to do; both are for people."""
+
+    exit_code: ClassVar[ExitCode]
+    slug: str
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(NexusctlError):
+    """The caller can mend the command line; nothing was contacted."""
+
+    exit_code = ExitCode.USAGE
+    slug = "usage"
+
+
+class Unreachable(NexusctlError):
+    """No daemon answers."""
+
+    exit_code = ExitCode.UNREACHABLE
+    slug = "unreachable"
+
+
+class Refused(NexusctlError):
+    """The daemon said no; `slug` is that of its problem document, `status` the HTTP status."""
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        slug: str,
+        status: int,
+        hint: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.slug = slug
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+
+
+class BadAnswer(NexusctlError):
+    """What came back is not what this version of the protocol says."""
+
+    exit_code = ExitCode.REFUSED
+    slug = "bad-answer"
+
+
+class JobNotDone(NexusctlError):
+    """The job ended, but not `done`; `slug` is its errorCode, or `cancelled`."""
+
+    exit_code = ExitCode.NOT_DONE
+
+    def __init__(self, message: str, *, slug: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.slug = slug
+
+
+class JobLost(NexusctlError):
+    """The job is done and its asset is safe in the daemon's store, but could not be written where it should go."""
+
+    exit_code = ExitCode.NOT_DONE
+    slug = "result-not-written"
+
+
+class Interrupted(NexusctlError):
+    """Ctrl-C."""
+
+    exit_code = ExitCode.INTERRUPTED
+    slug = "interrupted"

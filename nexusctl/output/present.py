@@ -1,0 +1,170 @@
+"""The documents of the API as people read them: lines, tables and details.
+
+Owns which fields are shown, in what words and colours. Everything that came from elsewhere is cleaned here, on its way in.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from nexusctl.output.table import Cell, format_table
+from nexusctl.output.text import cell_width, clean, clean_line, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nexusctl.output.screen import Style
+    from nexusd.contract.assets import Asset
+    from nexusd.contract.jobs import Attempt, Job, JobSummary
+    from nexusd.contract.status import Status
+
+STATUS_COLOURS: Final = {"queued": "cyan", "running": "yellow", "done": "green", "failed": "red", "cancelled": "dim"}
+_LABEL_WIDTH: Final = 13
+_STACKED_BELOW: Final = 60
+_SIZE_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+_KIBI: Final = 1024
+
+
+def format_age(moment: datetime, now: datetime | None = None) -> str:
+    """Return how long ago that was, in one unit: `5s`, `12m`, `3h`, `9d`."""
+    seconds = max(0, int(((now or datetime.now(UTC)) - moment).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def format_size(count: int) -> str:
+    """Return a size in bytes in the unit that suits it: `12 B`, `3.4 MiB`."""
+    size = float(count)
+    for unit in _SIZE_UNITS:
+        if size < _KIBI or unit == _SIZE_UNITS[-1]:
+            break
+        size /= _KIBI
+    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def status_cell(job: JobSummary) -> Cell:
+    """Return a job's status; a request to cancel that is still under way is told apart."""
+    cancelling = job.cancel_requested_at is not None and not job.status.is_terminal
+    return Cell("cancelling" if cancelling else str(job.status), STATUS_COLOURS.get(job.status))
+
+
+def describe(job: JobSummary) -> str:
+    """Return the one thing to know about a job, on one line."""
+    if job.error_message or job.error_code:
+        return clean_line(": ".join(part for part in (job.error_code, job.error_message) if part))
+    if job.status.is_terminal:
+        return f"asset {clean_line(job.result_asset_id)}" if job.result_asset_id else ""
+    if job.progress is None:
+        return clean_line(job.progress_message or "")
+    return f"{job.progress:.0%} {clean_line(job.progress_message or '')}".strip()
+
+
+def format_jobs(jobs: Sequence[JobSummary], style: Style) -> str:
+    """Return the table of `ls`."""
+    rows = [
+        [
+            Cell(clean_line(job.id)),
+            status_cell(job),
+            Cell(clean_line(job.job_type)),
+            Cell(format_age(job.created_at), "dim"),
+            Cell(describe(job)),
+        ]
+        for job in jobs
+    ]
+    return format_table(["JOB", "STATUS", "TYPE", "AGE", "DETAIL"], rows, style)
+
+
+def format_job(job: Job, style: Style) -> str:
+    """Return the details of `show`."""
+    status = status_cell(job)
+    fields = [
+        ("job", clean_line(job.id)),
+        ("status", style.paint(status.text, status.colour)),
+        ("queue", f"position {job.queue_position}" if job.queue_position is not None else None),
+        ("type", clean_line(job.job_type)),
+        ("progress", describe(job) if not job.status.is_terminal else None),
+        ("error", clean(job.error_code or "")),
+        ("message", clean(job.error_message or "")),
+        ("source task", clean_line(job.source_task_id or "")),
+        ("retry of", clean_line(job.retry_of or "")),
+        ("priority", str(job.priority) if job.priority else None),
+        ("created", _moment(job.created_at)),
+        ("started", _moment(job.started_at)),
+        ("finished", _moment(job.finished_at)),
+        ("attempts", f"{job.attempts_used} of {job.max_attempts} used" if job.attempt else None),
+        *(("", _attempt_line(attempt)) for attempt in job.attempts),
+        *(("result" if asset.id == job.result_asset_id else "asset", asset_line(asset)) for asset in job.assets),
+    ]
+    return format_fields(fields, style)
+
+
+def format_status(status: Status, style: Style) -> str:
+    """Return the details of `status`."""
+    counts = ", ".join(f"{count} {name}" for name, count in status.jobs.items() if count) or "none"
+    fields = [
+        ("nexusd", f"{clean_line(status.version)}, pid {status.pid}{', stopping' if status.stopping else ''}"),
+        ("up", f"{format_age(status.started_at)}, since {_moment(status.started_at)}"),
+        ("jobs", counts),
+        ("assets", str(status.assets)),
+        ("running", f"at most {status.limits.running_jobs} at once"),
+        ("children", clean_line(status.containment)),
+        ("socket", clean_line(status.socket)),
+        ("state", clean_line(status.state_directory)),
+        ("schema", f"{clean_line(status.schema_revision)}, SQLite {clean_line(status.sqlite_version)}"),
+    ]
+    return format_fields(fields, style)
+
+
+def asset_line(asset: Asset) -> str:
+    """Return an asset on one line."""
+    name = f" {clean_line(asset.original_filename)}" if asset.original_filename else ""
+    return f"{clean_line(asset.id)} {clean_line(asset.content_type)}, {format_size(asset.byte_size)}{name}"
+
+
+def event_line(job: JobSummary, style: Style) -> str:
+    """Return a change of a job's status on one line."""
+    status = status_cell(job)
+    return f"{style.paint(status.text, status.colour)} {describe(job)}".rstrip()
+
+
+def format_fields(fields: Sequence[tuple[str, str | None]], style: Style) -> str:
+    """Return labelled values, those without a value left out. Where there is little room the label has a line of its own."""
+    stacked = style.width is not None and style.width < _STACKED_BELOW
+    indent = 2 if stacked else _LABEL_WIDTH
+    lines = []
+    for label, value in fields:
+        if not value:
+            continue
+        block = [line for part in value.split("\n") for line in _wrapped(part, style, indent)]
+        if stacked:
+            lines += [label] if label else []
+        else:
+            lines.append(f"{label:<{indent}}{block.pop(0)}")
+        lines += [" " * indent + line for line in block]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _wrapped(line: str, style: Style, indent: int) -> list[str]:
+    """Return a line in pieces that fit. Words are never cut: an id or a path must stay whole to be copied."""
+    if style.width is None or cell_width(line) <= style.width - indent or "\x1b" in line:
+        return [line]
+    return textwrap.wrap(line, style.width - indent, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _attempt_line(attempt: Attempt) -> str:
+    end = attempt.outcome or "running"
+    if attempt.exit_code not in (None, 0):
+        end += f", exit code {attempt.exit_code}"
+    if attempt.signal is not None:
+        end += f", signal {attempt.signal}"
+    if attempt.finished_at is not None:
+        end += f", {(attempt.finished_at - attempt.started_at).total_seconds():.1f} s"
+    return shorten(clean_line(f"{attempt.number}. {end}"), 200)
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment is not None else None

@@ -1,0 +1,104 @@
+"""Where output goes: standard output for results, standard error for everything said about them.
+
+Owns what is known about the two streams (terminal or not, width, colour) and the writing to them. Knows no jobs.
+
+Invariants:
+1. Standard output gets results only, so that it can be piped; notes, progress and errors go to standard error.
+2. Colour is used only where it is wanted: on a terminal that is not dumb and without NO_COLOR (https://no-color.org), or with
+   FORCE_COLOR; NO_COLOR wins.
+3. Without a terminal the width is unlimited (None): what a script reads is never shortened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TextIO
+
+from nexusctl.output.text import clean, json_text
+
+if TYPE_CHECKING:
+    from nexusctl.errors import NexusctlError
+
+MIN_WIDTH: Final = 20
+COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What one stream can show."""
+
+    is_terminal: bool
+    width: int | None
+    colour: bool
+
+    def paint(self, text: str, colour: str | None) -> str:
+        """Return `text` in a colour, where colour is wanted."""
+        return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour and self.colour else text
+
+
+def style_of(stream: TextIO) -> Style:
+    """Look at a stream and the environment."""
+    is_terminal = stream.isatty()
+    lively = is_terminal and os.environ.get("TERM") != "dumb"
+    colour = not os.environ.get("NO_COLOR") and (lively or bool(os.environ.get("FORCE_COLOR")))
+    if not is_terminal:
+        return Style(is_terminal, None, colour)
+    return Style(is_terminal, max(MIN_WIDTH, shutil.get_terminal_size().columns), colour)
+
+
+class Screen:
+    """The two streams of this process. `quiet` leaves out everything on standard error but errors."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.style = style_of(sys.stdout)
+        self.note_style = style_of(sys.stderr)
+
+    def write(self, text: str) -> None:
+        """Write one result, a line or several."""
+        sys.stdout.write(text + "\n")
+
+    def write_json(self, body: bytes | str) -> None:
+        """Write a document of the API: indented on a terminal, on one line otherwise."""
+        self.write(self._json(json.loads(body), indent=2 if self.style.is_terminal else None))
+
+    def write_at_once(self, text: str) -> None:
+        """Write one line of something that goes on."""
+        self.write(text)
+        sys.stdout.flush()
+
+    def write_json_line(self, document: object) -> None:
+        """Write one line of NDJSON, at once."""
+        self.write_at_once(self._json(document, indent=None))
+
+    def note(self, text: str) -> None:
+        """Say something about the work."""
+        if not self.quiet:
+            _write_error(f"nexusctl: {clean(text)}\n")
+
+    def _json(self, document: object, *, indent: int | None) -> str:
+        return json_text(document, indent=indent, ascii_only=(sys.stdout.encoding or "").lower() not in ("utf-8", "utf8"))
+
+
+def write_error(error: NexusctlError, *, verbose: bool) -> None:
+    """Say what went wrong, then what to do, and with `verbose` the stable name of the error."""
+    style = style_of(sys.stderr)
+    slug = f" [{error.slug}]" if verbose else ""
+    lines = [f"{style.paint('nexusctl:', 'red')} {_indented(str(error))}{slug}"]
+    if error.hint:
+        lines.append(f"  {_indented(error.hint)}")
+    _write_error("\n".join(lines) + "\n")
+
+
+def _indented(text: str) -> str:
+    return clean(text).strip().replace("\n", "\n  ")
+
+
+def _write_error(text: str) -> None:
+    sys.stdout.flush()  # so that the two streams keep their order where they end in one file
+    sys.stderr.write(text)
+    sys.stderr.flush()

@@ -1,0 +1,89 @@
+"""`nexusd`: reads the command line and the settings, and runs the daemon in the foreground.
+
+Exit codes: 0 stopped in order; 1 an error nobody expected (its traceback is in the log); 2 usage; 75 another daemon is running;
+78 the daemon cannot start as things are, and says why in one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nexusd import __version__
+from nexusd.errors import AlreadyRunning, StartRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nexusd.settings import Settings
+
+EXIT_ERROR: Final = 1
+EXIT_ALREADY_RUNNING: Final = 75
+EXIT_REFUSED: Final = 78
+PRIVATE_UMASK: Final = 0o077
+UNIT_SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the daemon; return its exit code."""
+    given = _parse(arguments)
+    os.umask(PRIVATE_UMASK)
+    try:
+        return _run(given)
+    except StartRefused as refused:
+        print(f"nexusd: {refused}", file=sys.stderr)  # noqa: T201 - the log may not be set up yet
+        return EXIT_ALREADY_RUNNING if isinstance(refused, AlreadyRunning) else EXIT_REFUSED
+    except Exception:
+        logging.getLogger("nexusd").critical("nexusd ends by an unexpected error", exc_info=True)
+        return EXIT_ERROR
+
+
+def _run(given: argparse.Namespace) -> int:
+    import trio  # late, so that --version and --help are quick
+
+    from nexusd import daemon, logs
+    from nexusd.renderers.registry import Registry
+    from nexusd.settings import load_settings
+
+    settings: Settings = load_settings(
+        socket=given.socket,
+        state_directory=given.state_directory,
+        idle_exit_seconds=given.idle_exit,
+        log_level=given.log_level,
+    )
+    logs.configure(settings.log_level, settings.log_format)
+    with daemon.bind(settings) as listener:
+        trio.run(daemon.run, settings, listener, Registry.load())
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="nexusd", description="Own and run content-generation jobs; serve them on a Unix socket."
+    )
+    parser.add_argument("--version", action="version", version=f"nexusd {__version__}")
+    parser.add_argument(
+        "--socket", type=Path, metavar="PATH", help="where to listen (default: $XDG_RUNTIME_DIR/nexusd/nexusd.sock)"
+    )
+    parser.add_argument(
+        "--state-directory", type=Path, metavar="PATH", help="database, assets, logs (default: $XDG_STATE_HOME/nexusd)"
+    )
+    parser.add_argument("--idle-exit", type=_seconds, metavar="TIME", help="end after so long without work: 10m, 90s, 1h")
+    parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    return parser.parse_args(arguments)
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text)
+    if found is None or float(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write 90s, 10m or 1h")
+    return float(found[1]) * UNIT_SECONDS[found[2]]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What handlers share: the services behind them, and how a model becomes an answer and a line of the documentation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.responses import Response
+
+from nexusd.contract.problems import PROBLEM_CONTENT_TYPE, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import BaseModel
+    from starlette.requests import Request
+
+    from nexusd.service import Services
+
+SCHEMAS: Final = "#/components/schemas/"
+EVENT_STREAM: Final = "text/event-stream"
+
+
+def services(request: Request) -> Services:
+    """Return the use cases."""
+    found: Services = request.app.state.services
+    return found
+
+
+def answer(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return `model` as JSON. Straight to bytes: FastAPI would validate and encode it once more."""
+    return Response(model.model_dump_json(by_alias=True), status, headers, media_type="application/json")
+
+
+def document(status: int, model: type[BaseModel] | None, description: str) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route: one success, and problems for all else."""
+    success: dict[str, Any] = {"description": description}
+    if model is not None:
+        success["model"] = model
+    schema = {"schema": {"$ref": SCHEMAS + Problem.__name__}}
+    return {status: success, "default": {"description": "A problem, RFC 9457.", "content": {PROBLEM_CONTENT_TYPE: schema}}}
+
+
+def document_stream(description: str) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of an event stream."""
+    found = document(200, None, description)
+    found[200]["content"] = {EVENT_STREAM: {"schema": {"type": "string"}}}
+    return found
+
+
+def document_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route that reads a JSON body by itself."""
+    schema = {"schema": {"$ref": SCHEMAS + model.__name__}}
+    return {"requestBody": {"required": True, "content": {"application/json": schema}}}
+
+
+def document_key(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the same for a route that takes an Idempotency-Key too."""
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "Makes the request safe to repeat: the same key and body give the same jobs.",
+    }
+    return document_body(model) | {"parameters": [key]}

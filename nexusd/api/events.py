@@ -1,0 +1,20 @@
+"""Routes of event streams that are not about one job."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from nexusd.api.answers import document_stream, services
+from nexusd.api.sse import EventStream, last_event_id
+from nexusd.contract.events import CompanyStreamQuery
+
+router = APIRouter(tags=["events"])
+
+
+@router.get("/v1/companies/{company}/events", responses=document_stream("Every event of the company, as it happens."))
+async def follow_company(request: Request, company: str, query: Annotated[CompanyStreamQuery, Query()]) -> Response:
+    """Follow a company by Server-Sent Events; resume with `Last-Event-ID`, narrow with `types`."""
+    types = None if query.types is None else frozenset(query.types)
+    return EventStream(await services(request).streams.open_company(company, types, last_event_id(request, query.after)))

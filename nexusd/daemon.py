@@ -1,0 +1,183 @@
+"""The composition root: every part is made here, given what it needs, and ended in the reverse order.
+
+Lexical nesting is the order of the shutdown: the server ends first, then the runner, then the store. `bind` is called before
+any thread starts; `serve` is a library function that tests run as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from nexusd import __version__, systemd
+from nexusd.api.access import admit
+from nexusd.api.app import create_app
+from nexusd.contract import status as contract
+from nexusd.contract.base import utc_now
+from nexusd.contract.jobs import BATCH_MAX_BYTES, BODY_MAX_BYTES
+from nexusd.domain.schedule import Limits as RunningLimits
+from nexusd.errors import InvalidSettings
+from nexusd.hub import Hub
+from nexusd.privacy import hold_lock, make_private_directory
+from nexusd.runner.attempt import AttemptLimits, Workshop
+from nexusd.runner.pool import Pool
+from nexusd.runner.recovery import recover
+from nexusd.server import Activity, BoundListener, Limits, adopt_listener, bind_unix
+from nexusd.server import serve as serve_http
+from nexusd.service import Services
+from nexusd.service.assets import AssetService
+from nexusd.service.companies import CompanyService
+from nexusd.service.jobs import JobService
+from nexusd.service.renderers import RendererService
+from nexusd.service.status import StatusService
+from nexusd.service.streams import StreamService
+from nexusd.storage import LocalDisk
+from nexusd.store import companies, queries
+from nexusd.store.database import open_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nexusd.renderers.registry import Registry
+    from nexusd.settings import Settings
+    from nexusd.store.database import Database
+
+logger = logging.getLogger("nexusd")
+
+DATABASE_NAME: Final = "nexusd.db"
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@contextmanager
+def bind(settings: Settings) -> Iterator[BoundListener]:
+    """Take the state directory and the socket, so that this daemon is the only one; let go of both on leaving.
+
+    Synchronous, and to be called before any thread starts: the socket's mode comes from the umask, which is the process's.
+    Raises AlreadyRunning, UnsafePath, InvalidSettings.
+    """
+    descriptors = systemd.listen_fds()
+    if len(descriptors) > 1:
+        raise InvalidSettings(f"the service manager handed over {len(descriptors)} sockets; nexusd takes one")
+    make_private_directory(settings.state_directory)
+    with hold_lock(settings.state_directory / "nexusd.lock"):
+        listener = adopt_listener(descriptors[0]) if descriptors else bind_unix(settings.socket)
+        with listener:
+            yield listener
+
+
+async def run(settings: Settings, listener: BoundListener, registry: Registry) -> None:
+    """Serve until a signal says stop: TERM, INT (Ctrl-C) or HUP (the terminal went)."""
+    stopping = trio.Event()
+
+    async def watch_signals(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
+            task_status.started()
+            async for number in signals:
+                logger.info("told to stop", extra={"signal": signal.Signals(number).name})
+                stopping.set()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(watch_signals)
+        await serve(settings, listener, registry, stopping)
+        nursery.cancel_scope.cancel()
+
+
+async def serve(
+    settings: Settings,
+    listener: BoundListener,
+    registry: Registry,
+    stopping: trio.Event,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Be the daemon until `stopping` is set; ready when `started`.
+
+    Ordering: on return nothing runs, every job that did is queued again, and the database is closed.
+    """
+    hub, activity = Hub(), Activity()
+    path = settings.state_directory / DATABASE_NAME
+    async with open_database(path, hub.publish, write_queue_length=settings.write_queue_length) as database:
+        await database.write(companies.ensure_default, utc_now())
+        workshop = _make_workshop(settings, database, registry)
+        await recover(database, workshop.work_directory)
+        app = create_app(_make_services(settings, listener, workshop, hub, activity))
+        pool = Pool(workshop, hub, RunningLimits(settings.running_jobs, settings.running_jobs_per_type))
+        limits = Limits(connections_max=settings.connections, stop_grace_seconds=settings.stop_grace_seconds)
+        serve_app = partial(serve_http, app, [listener], limits=limits, admit=admit, activity=activity, stopping=stopping)
+        async with trio.open_nursery() as around:
+            around.start_soon(systemd.feed_watchdog, name="watchdog")
+            if settings.idle_exit_seconds is not None:
+                around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, database, hub, stopping, name="idle")
+            async with trio.open_nursery() as running:
+                await running.start(pool.run, stopping, name="pool")
+                async with trio.open_nursery() as serving:
+                    await serving.start(serve_app, name="server")
+                    _tell_ready(listener)
+                    task_status.started()
+                    await stopping.wait()
+                    systemd.notify("STOPPING=1", "STATUS=stopping")
+                    hub.stop()
+            around.cancel_scope.cancel()
+    logger.info("stopped")
+
+
+def _tell_ready(listener: BoundListener) -> None:
+    logger.info("ready", extra={"version": __version__, "socket": str(listener.path)})
+    systemd.notify("READY=1", f"STATUS=listening on {listener.path}")
+
+
+def _make_workshop(settings: Settings, database: Database, registry: Registry) -> Workshop:
+    return Workshop(
+        database=database,
+        storage=LocalDisk(settings.state_directory / "assets"),
+        registry=registry,
+        work_directory=settings.state_directory / "work",
+        log_directory=settings.state_directory / "logs",
+        limits=AttemptLimits(
+            terminate_grace_seconds=settings.terminate_grace_seconds,
+            drain_seconds=settings.drain_seconds,
+            log_max_bytes=settings.log_max_bytes,
+            output_max_bytes=settings.generated_asset_max_bytes or None,
+        ),
+    )
+
+
+def _make_services(settings: Settings, listener: BoundListener, workshop: Workshop, hub: Hub, activity: Activity) -> Services:
+    database, registry = workshop.database, workshop.registry
+    known = CompanyService(database)
+    limits = contract.Limits(
+        running_jobs=settings.running_jobs,
+        body_max_bytes=BODY_MAX_BYTES,
+        batch_max_bytes=BATCH_MAX_BYTES,
+        attachment_max_bytes=settings.attachment_max_bytes,
+        generated_asset_max_bytes=settings.generated_asset_max_bytes,
+        write_queue_length=settings.write_queue_length,
+        connections=settings.connections,
+        log_max_bytes=settings.log_max_bytes,
+    )
+    return Services(
+        companies=known,
+        jobs=JobService(database, known, registry),
+        assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
+        streams=StreamService(database, hub, known),
+        renderers=RendererService(registry),
+        status=StatusService(
+            database, hub, limits, listener.path, settings.state_directory, requests_open=lambda: activity.requests_open
+        ),
+    )
+
+
+async def _stop_when_idle(seconds: float, activity: Activity, database: Database, hub: Hub, stopping: trio.Event) -> None:
+    """Set `stopping` after so long without a request, a stream, an event, or a job that is not over."""
+    while True:
+        cursor = hub.highest_event_id
+        await activity.wait_quiet(seconds)
+        if hub.highest_event_id == cursor and not await database.read(queries.has_active_jobs):
+            logger.info("nothing to do", extra={"seconds": seconds})
+            stopping.set()
+            return

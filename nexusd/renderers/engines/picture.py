@@ -1,0 +1,81 @@
+"""Clean SVG trees to PNG and PDF, through Typst.
+
+Typst draws SVG like a browser does, but does not read the fonts in it. So each font is taken out, put into a file under a name
+of its own, and named so in the drawing. Text that those fonts and Typst's own cannot draw is looked for in the fonts of the
+machine. The picture has twice as many pixels as the SVG, its page is as large as the SVG.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from nexusd.renderers.engines.coverage import foreign_characters
+from nexusd.renderers.engines.svg import SVG, number, write_svg
+from nexusd.renderers.engines.typesetting import TypesetError, Typesetting
+from nexusd.renderers.engines.woff import to_truetype
+from nexusd.renderers.job import InvalidInput, RendererFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from xml.etree.ElementTree import Element
+
+FACE: Final = re.compile(
+    r"""@font-face\s*\{\s*font-family:\s*"?([\w-]+)"?;\s*src:\s*url\("data:[^,"]*;base64,([^"]+)"\);?\s*\}"""
+)
+PIXELS_PER_INCH: Final = 192  # a pixel of SVG is 1/96 inch: twice the size
+PNG_MAX_PIXELS: Final = 100_000_000  # 400 MB while it is painted
+PAGE: Final = '#page(width: auto, height: auto, margin: 0pt, image("{}"))\n'
+
+
+class Pages:
+    """The pages of one picture: SVG files and fonts in a folder, ready for Typst."""
+
+    def __init__(self, folder: Path, trees: list[Element]) -> None:
+        self._folder = folder
+        self._fonts = folder / "fonts"
+        self._fonts.mkdir(parents=True)
+        self._sizes = [(number(tree.get("width")), number(tree.get("height"))) for tree in trees]
+        self._system_fonts = any(foreign_characters("".join(text.itertext())) for tree in trees for text in texts(tree))
+        for page, tree in enumerate(trees):
+            self._take_fonts(page, tree)
+            write_svg(tree, folder / f"{page}.svg")
+
+    def write_png(self, page: int, path: Path) -> None:
+        """Paint one page. Raises InvalidInput when it would be too large."""
+        width, height = (round(2 * side) for side in self._sizes[page])
+        if width * height > PNG_MAX_PIXELS:
+            limit = f"at most {PNG_MAX_PIXELS // 1_000_000} million pixels can be painted"
+            raise InvalidInput(f"diagram.d2: the PNG would have {width} x {height} pixels; {limit}, use svg or pdf")
+        path.write_bytes(self._compile(PAGE.format(f"{page}.svg"), format="png", ppi=PIXELS_PER_INCH))
+
+    def write_pdf(self, path: Path) -> None:
+        """Write all pages into one PDF."""
+        pages = "".join(PAGE.format(f"{page}.svg") for page in range(len(self._sizes)))
+        path.write_bytes(self._compile(pages, format="pdf"))
+
+    def _compile(self, main: str, **options: Any) -> bytes:
+        (self._folder / "main.typ").write_text(main, "utf-8")
+        job = Typesetting(root=self._folder, main="main.typ", fonts=self._fonts, system_fonts=self._system_fonts)
+        try:
+            return job.compile(**options)[0]
+        except TypesetError as error:
+            raise RendererFailed(f"the drawing could not be painted: {error}") from None
+
+    def _take_fonts(self, page: int, tree: Element) -> None:
+        """Move the fonts of a drawing into files, and let its styles call them by their new names."""
+        styles = list(tree.iter(f"{{{SVG}}}style"))
+        names: dict[str, str] = {}
+        for name, content in (face for style in styles for face in FACE.findall(style.text or "")):
+            # Not the old name: Typst takes a trailing "-bold" for the style and drops it from the family.
+            names[name] = f"nexus{page}x{len(names)}"
+            (self._fonts / f"{names[name]}.ttf").write_bytes(to_truetype(base64.b64decode(content), names[name]))
+        for style in styles:
+            css = FACE.sub("", style.text or "")
+            style.text = re.sub(r'"([\w-]+)"', lambda found: f'"{names.get(found[1], found[1])}"', css)
+
+
+def texts(tree: Element) -> list[Element]:
+    """Return the elements whose text is drawn."""
+    return list(tree.iter(f"{{{SVG}}}text"))

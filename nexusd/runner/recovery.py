@@ -1,0 +1,50 @@
+"""What an earlier life of the daemon left behind, set right before the pool starts.
+
+The state directory's lock makes sure that this daemon is the only one; so every `running` row is an orphan at once. Its old
+processes are proven dead first, then the job is settled as crashed. Safe to be killed at any point and run again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING
+
+import trio
+
+from nexusd.contract.base import utc_now
+from nexusd.domain.retry import Crashed
+from nexusd.runner import tree, workdir
+from nexusd.store import jobs, queries
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nexusd.store.database import Database
+
+logger = logging.getLogger("nexusd.runner")
+
+
+async def recover(database: Database, work_directory: Path) -> int:
+    """Settle every orphan and remove every old work directory; return how many jobs were orphans."""
+    orphans = await database.read(queries.find_orphans)
+    for orphan in orphans:
+        if not await trio.to_thread.run_sync(tree.kill_orphans, orphan.claim.attempt_id, orphan.process):
+            logger.error("an old child does not die", extra={"job": orphan.claim.job.id, "identity": orphan.process})
+    async with trio.open_nursery() as nursery:  # together, so that they share a commit
+        for orphan in orphans:
+            nursery.start_soon(_settle, database, orphan.claim)
+    await trio.to_thread.run_sync(_clear, work_directory)
+    if orphans:
+        logger.warning("jobs were running when the daemon died; they go on", extra={"jobs": len(orphans)})
+    return len(orphans)
+
+
+async def _settle(database: Database, claim: jobs.Claim) -> None:
+    await database.write(jobs.settle, claim, Crashed(), jobs.UNKNOWN_USAGE, (), random.random(), utc_now())
+
+
+def _clear(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for entry in directory.iterdir():
+        workdir.remove(entry)

@@ -1,0 +1,92 @@
+"""What a child left in `out/`, as durable files and the asset rows to write for them.
+
+The results are the plain files directly in `out/`, in the order of their names; the first is the job's result. A symlink, a
+pipe, a device or a folder there is refused, not skipped: a result that vanishes in silence would be a lie.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+from nexusd.contract.assets import Asset
+from nexusd.contract.base import utc_now
+from nexusd.domain.ids import new_id
+from nexusd.domain.states import ErrorCode
+from nexusd.errors import OutputRefused
+from nexusd.renderers.job import OUT_NAME
+from nexusd.storage import WorkFile
+from nexusd.store import companies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nexusd.renderers.spec import RendererSpec
+    from nexusd.storage import Provider
+    from nexusd.store.database import Database
+    from nexusd.store.jobs import Claim
+
+RESULTS_MAX: Final = 100
+FALLBACK_TYPE: Final = "application/octet-stream"
+
+
+def list_results(workdir: Path) -> list[str]:
+    """Return the names of the results, in order.
+
+    Raises OutputRefused: `no_output` when there is none or one is no plain file, `output_too_large` when there are too many.
+    """
+    out = workdir / OUT_NAME
+    if not stat.S_ISDIR(os.lstat(out).st_mode):
+        raise OutputRefused("the renderer replaced its out folder", ErrorCode.NO_OUTPUT)
+    with os.scandir(out) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    if not entries:
+        raise OutputRefused("the renderer succeeded but left no file in out", ErrorCode.NO_OUTPUT)
+    if len(entries) > RESULTS_MAX:
+        raise OutputRefused(f"the renderer left {len(entries)} files; {RESULTS_MAX} are allowed", ErrorCode.OUTPUT_TOO_LARGE)
+    for entry in entries:
+        if not entry.is_file(follow_symlinks=False):
+            raise OutputRefused(f"out/{entry.name} is not a plain file", ErrorCode.NO_OUTPUT)
+    return [entry.name for entry in entries]
+
+
+async def store_results(
+    workdir: Path, claim: Claim, spec: RendererSpec, database: Database, storage: Provider, max_bytes: int | None
+) -> list[Asset]:
+    """Make every result durable and return the rows that are still to be written, the job's result first.
+
+    Raises OutputRefused or StorageFull; what was stored by then is a file without a row, which is garbage to collect.
+    """
+    company = await database.read(companies.get, claim.job.company_id)
+    namespace = f"generated/{claim.job.job_type}"
+    results: list[Asset] = []
+    for name in list_results(workdir):
+        now = utc_now()
+        content_type = spec.outputs.get(os.path.splitext(name)[1].lower(), FALLBACK_TYPE)
+        stored = await storage.put_file(
+            company=company.slug,
+            namespace=namespace,
+            filename=name,
+            content_type=content_type,
+            source=WorkFile(workdir, f"{OUT_NAME}/{name}"),
+            max_bytes=max_bytes,
+            now=now,
+        )
+        results.append(
+            Asset(
+                id=new_id(),
+                company_id=company.id,
+                namespace=namespace,
+                provider=stored.provider,
+                object_key=stored.object_key,
+                content_type=content_type,
+                byte_size=stored.byte_size,
+                sha256=stored.sha256,
+                original_filename=name,
+                job_id=claim.job.id,
+                source_task_id=claim.job.source_task_id,
+                created_at=now,
+            )
+        )
+    return results

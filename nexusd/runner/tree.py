@@ -1,0 +1,124 @@
+"""The processes of an attempt: found, signalled, and proven dead.
+
+A child is the leader of its own session, and all that descends from it inherits the mark `NEXUSD_ATTEMPT=<attempt id>` in its
+environment. A process belongs to the attempt when it carries the mark or is in that session; so a double fork with
+setsid does not hide it, nor does the death of its parents. Only one that forks, leaves the session *and* cleans its environment
+escapes: holding those is the business of a sandbox.
+
+Invariants: never by name; never a pid alone, since a pid may be somebody else's by now: each process is opened (pidfd), looked
+at again, and signalled through the descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import select
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nexusd.store.jobs import ProcessIdentity
+
+MARK: Final = "NEXUSD_ATTEMPT"
+PROC: Final = Path("/proc")
+PASSES_MAX: Final = 50
+DEATH_SECONDS: Final = 0.1
+_SESSION_FIELD: Final = 3  # of /proc/PID/stat, counted from the state, which comes after the command's name
+_STATE_FIELD: Final = 0
+_START_FIELD: Final = 19
+
+
+@functools.cache
+def boot_id() -> str:
+    """Return the id of this boot of the kernel."""
+    return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+def start_ticks(pid: int) -> int | None:
+    """Return when a process started, in clock ticks since boot; None when it is gone."""
+    fields = _stat(pid)
+    return int(fields[_START_FIELD]) if fields else None
+
+
+def signal_tree(attempt_id: str, leader: int | None, number: signal.Signals, wait_seconds: float = 0) -> int:
+    """Send a signal to every living process of the attempt once; return how many there were. Blocks.
+
+    `leader` is the pid of the session's leader while that is known to be the attempt's own, else None. `wait_seconds` is how
+    long to wait for each of them to end.
+    """
+    count = 0
+    for pid in _pids():
+        if not _belongs(pid, attempt_id, leader):
+            continue
+        with _opened(pid) as descriptor:
+            if descriptor is not None and _belongs(pid, attempt_id, leader):
+                count += 1
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(descriptor, number)
+                select.select([descriptor], [], [], wait_seconds)
+    return count
+
+
+def kill_tree(attempt_id: str, leader: int | None) -> bool:
+    """Kill every process of the attempt, again and again until none is left; tell whether that was reached. Blocks.
+
+    One that is still there at the end sits in the kernel with the KILL pending: it runs no instruction of its own any more.
+    """
+    return any(signal_tree(attempt_id, leader, signal.SIGKILL, DEATH_SECONDS) == 0 for _ in range(PASSES_MAX))
+
+
+def kill_orphans(attempt_id: str, process: ProcessIdentity | None) -> bool:
+    """Kill what is left of an attempt of an earlier life of the daemon; tell whether none is left. Blocks."""
+    leader = None
+    if process is not None and process.boot_id == boot_id() and start_ticks(process.pid) == process.start_ticks:
+        leader = process.pid
+    return kill_tree(attempt_id, leader)
+
+
+def _pids() -> Iterator[int]:
+    for name in os.listdir(PROC):
+        if name.isdigit():
+            yield int(name)
+
+
+def _belongs(pid: int, attempt_id: str, leader: int | None) -> bool:
+    if pid == os.getpid():
+        return False
+    fields = _stat(pid)
+    if not fields or fields[_STATE_FIELD] in "ZX":
+        return False
+    return (leader is not None and int(fields[_SESSION_FIELD]) == leader) or _is_marked(pid, attempt_id)
+
+
+def _is_marked(pid: int, attempt_id: str) -> bool:
+    try:
+        environment = (PROC / str(pid) / "environ").read_bytes()
+    except OSError:  # gone, or another user's
+        return False
+    return f"{MARK}={attempt_id}".encode() in environment.split(b"\0")
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        text = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    return text[text.rindex(")") + 2 :].split()
+
+
+@contextlib.contextmanager
+def _opened(pid: int) -> Iterator[int | None]:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,68 @@
+"""How a child ended, as the outcome of its attempt. Pure, but for asking whether the renderer is installed.
+
+`out_of_memory` is said only on evidence: the exit code that is reserved for it. A signal that nobody here sent is `killed`,
+unless it is one that a program raises by crashing.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Final
+
+from nexusd.domain.retry import Cancelled, Done, Failed, Outcome, Stopped
+from nexusd.domain.states import ErrorCode
+from nexusd.renderers.job import EXIT_DONE, EXIT_INVALID_INPUT, EXIT_OUT_OF_MEMORY
+from nexusd.runner.supervision import End
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nexusd.store.jobs import Usage
+
+CRASH_SIGNALS: Final = frozenset(
+    {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS}
+)
+"""What a program does to itself; another try would do the same."""
+
+
+def judge(end: End, usage: Usage, tail: str, unavailable_reason: Callable[[], str | None]) -> Outcome:
+    """Return the outcome. `tail` is the end of the child's log: what a renderer says last is why it failed."""
+    match end:
+        case End.CANCEL:
+            return Cancelled()
+        case End.STOP:
+            return Stopped()
+        case End.TIMEOUT:
+            return Failed(ErrorCode.TIMEOUT, "the attempt took longer than its timeout and was ended")
+        case End.EXIT if usage.signal is not None:
+            return _judge_signal(usage.signal, tail)
+        case End.EXIT if usage.exit_code == EXIT_DONE:
+            return Done()
+        case End.EXIT:
+            return _judge_failure(usage.exit_code, tail, unavailable_reason)
+
+
+def _judge_signal(number: int, tail: str) -> Failed:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        name = f"signal {number}"
+    if number == signal.SIGXFSZ:
+        return Failed(ErrorCode.OUTPUT_TOO_LARGE, "the renderer wrote a file larger than is allowed")
+    if number in CRASH_SIGNALS:
+        return Failed(ErrorCode.RENDERER_FAILED, _with_tail(f"the renderer crashed with {name}", tail))
+    return Failed(ErrorCode.KILLED, f"the renderer was ended by {name}, which nexusd did not send")
+
+
+def _judge_failure(code: int | None, tail: str, unavailable_reason: Callable[[], str | None]) -> Failed:
+    if code == EXIT_INVALID_INPUT:
+        return Failed(ErrorCode.INVALID_INPUT, tail or "the renderer rejects the input and does not say why")
+    if code == EXIT_OUT_OF_MEMORY:
+        return Failed(ErrorCode.OUT_OF_MEMORY, tail or "the render needs more memory than a job may use")
+    if (missing := unavailable_reason()) is not None:
+        return Failed(ErrorCode.RENDERER_UNAVAILABLE, missing)
+    return Failed(ErrorCode.RENDERER_FAILED, tail or f"the renderer ended with exit code {code} and said nothing")
+
+
+def _with_tail(sentence: str, tail: str) -> str:
+    return f"{sentence}:\n{tail}" if tail else sentence

@@ -1,0 +1,69 @@
+"""The work directory of one attempt: made private, filled with the input, removed with everything in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from nexusd.renderers.assets import asset_path, find_references, place
+from nexusd.renderers.job import INPUT_NAME, OUT_NAME
+from nexusd.store import assets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from nexusd.storage import Provider
+    from nexusd.store.database import Database
+    from nexusd.store.jobs import Claim
+
+TEMPORARY_NAME = "tmp"
+
+
+@asynccontextmanager
+async def open_workdir(path: Path) -> AsyncIterator[Path]:
+    """Make the directory with its `out/` and `tmp/`; on leaving, remove it. Cancellation: removed all the same."""
+    try:
+        await trio.to_thread.run_sync(_make, path)
+        yield path
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(remove, path)
+
+
+async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Provider) -> dict[str, Any]:
+    """Write `input.json`, and put every asset it names beside it, read-only; return the input as the child sees it.
+
+    Raises NotFound when a referenced asset is gone.
+    """
+    job_input: dict[str, Any] = json.loads(claim.input)
+    if find_references(job_input):
+        named = await database.read(assets.referenced_by, claim.job.id)
+        paths = {asset.id: asset_path(asset.id, asset.original_filename) for asset in named}
+        for asset in named:
+            await storage.link_into(asset.object_key, path, paths[asset.id])
+        job_input = place(job_input, paths)
+    (path / INPUT_NAME).write_text(json.dumps(job_input, ensure_ascii=False), "utf-8")
+    return job_input
+
+
+def remove(path: Path) -> None:
+    """Remove a directory and all below it, whatever modes the child has set. Blocks."""
+
+    def insist(function: Any, name: str, _error: Any) -> None:
+        path.chmod(0o700)
+        os.chmod(os.path.dirname(name), 0o700)
+        function(name)
+
+    shutil.rmtree(path, onerror=insist)
+
+
+def _make(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True)
+    (path / OUT_NAME).mkdir(mode=0o700)
+    (path / TEMPORARY_NAME).mkdir(mode=0o700)

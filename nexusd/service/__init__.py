@@ -1,0 +1,30 @@
+"""Use cases: one module a resource, one method for what a client can ask.
+
+A service checks what only the daemon can know, and acts on the store and the storage. It knows nothing of HTTP, and nothing
+of the runner: the hub wakes that one. `Services` is what the API is handed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nexusd.service.assets import AssetService
+    from nexusd.service.companies import CompanyService
+    from nexusd.service.jobs import JobService
+    from nexusd.service.renderers import RendererService
+    from nexusd.service.status import StatusService
+    from nexusd.service.streams import StreamService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every use case of the daemon."""
+
+    companies: CompanyService
+    jobs: JobService
+    assets: AssetService
+    streams: StreamService
+    renderers: RendererService
+    status: StatusService

@@ -1,0 +1,102 @@
+"""Jobs: submitted, listed, looked at, cancelled."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from nexusd.contract.base import utc_now
+from nexusd.contract.jobs import BatchAccepted, BatchSubmission, CancelAnswer, Job, JobAccepted, JobList, JobSubmission
+from nexusd.contract.validation import invalid_params
+from nexusd.errors import InvalidParam, InvalidRequest
+from nexusd.renderers.assets import find_references
+from nexusd.store import jobs, queries, submissions
+from nexusd.store.submissions import Idempotency, NewJob
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nexusd.renderers.registry import Registry
+    from nexusd.service.companies import CompanyService
+    from nexusd.store.database import Database
+    from nexusd.store.queries import JobFilter
+
+SINGLE_ROUTE: Final = "content-jobs"
+BATCH_ROUTE: Final = "content-jobs/batch"
+
+
+class JobService:
+    """The jobs of all companies."""
+
+    def __init__(self, database: Database, companies: CompanyService, registry: Registry) -> None:
+        self._database = database
+        self._companies = companies
+        self._registry = registry
+
+    async def submit(self, company: str, submission: JobSubmission, key: str | None) -> JobAccepted:
+        """Store one job; with a `key` that was used before, return the job of that time.
+
+        Raises NotFound, InvalidRequest, IdempotencyConflict, Unavailable. Ordering: on return the job is on disk.
+        """
+        [accepted] = await self._create(company, [self._check(submission, "")], _idempotency(SINGLE_ROUTE, key, submission))
+        return accepted
+
+    async def submit_batch(self, company: str, batch: BatchSubmission, key: str | None) -> BatchAccepted:
+        """Store all jobs or none; raises and promises what `submit` does. The key covers the batch."""
+        new_jobs = [self._check(item, f"/items/{index}") for index, item in enumerate(batch.items)]
+        return BatchAccepted(items=[*await self._create(company, new_jobs, _idempotency(BATCH_ROUTE, key, batch))])
+
+    async def list(self, company: str, wanted: JobFilter, limit: int, cursor: str | None) -> JobList:
+        """Return a page of jobs, newest first."""
+        company_id = (await self._companies.get(company)).id
+        return await self._database.read(queries.find, company_id, wanted, limit, cursor)
+
+    async def get(self, company: str, job_id: str) -> Job:
+        """Return one job in full.
+
+        Raises NotFound.
+        """
+        return await self._database.read(queries.get, (await self._companies.get(company)).id, job_id)
+
+    async def cancel(self, company: str, job_id: str) -> CancelAnswer:
+        """Cancel a queued job, or ask a running one to end.
+
+        Raises NotFound, AlreadyFinished.
+        """
+        company_id = (await self._companies.get(company)).id
+        return await self._database.write(jobs.request_cancel, company_id, job_id, utc_now())
+
+    async def _create(self, company: str, new_jobs: Sequence[NewJob], idempotency: Idempotency | None) -> Sequence[JobAccepted]:
+        company_id = (await self._companies.get(company)).id
+        return await self._database.write(submissions.create, company_id, new_jobs, idempotency, utc_now())
+
+    def _check(self, submission: JobSubmission, pointer: str) -> NewJob:
+        spec = self._registry.get(submission.job_type)
+        if spec is None:
+            known = ", ".join(spec.job_type for spec in self._registry)
+            wrong = InvalidParam(f"{pointer}/jobType", f"no renderer for {submission.job_type!r}; there are: {known}")
+            raise InvalidRequest("this daemon has no renderer for that job type", (wrong,))
+        references = find_references(submission.input, f"{pointer}/input")
+        try:
+            checked = spec.input_model.model_validate(submission.input)
+        except ValidationError as error:
+            wrong_places = invalid_params(error, submission.input, f"{pointer}/input")
+            raise InvalidRequest(f"the input is not one that {submission.job_type} takes", wrong_places) from None
+        return NewJob(
+            job_type=submission.job_type,
+            input=checked.model_dump_json(by_alias=True),
+            references=references,
+            source_task_id=submission.source_task_id,
+            priority=submission.priority,
+            timeout_seconds=submission.timeout_seconds,
+            max_attempts=submission.max_attempts,
+        )
+
+
+def _idempotency(route: str, key: str | None, body: JobSubmission | BatchSubmission) -> Idempotency | None:
+    """The hash is of what was understood, so that white space and the order of keys make no other body."""
+    if key is None:
+        return None
+    return Idempotency(route, key, hashlib.sha256(body.model_dump_json().encode()).hexdigest())

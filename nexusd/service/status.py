@@ -1,0 +1,69 @@
+"""What the daemon says about itself."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from nexusd import __version__
+from nexusd.contract.base import utc_now
+from nexusd.contract.status import Health, Limits, Status
+from nexusd.store import queries
+from nexusd.store.database import SQLITE_VERSION
+from nexusd.store.schema import HEAD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from nexusd.hub import Hub
+    from nexusd.store.database import Database
+
+CONTAINMENT = "process-group"
+
+
+class StatusService:
+    """Counts, limits, versions. `requests_open` is asked each time."""
+
+    def __init__(
+        self,
+        database: Database,
+        hub: Hub,
+        limits: Limits,
+        socket: Path,
+        state_directory: Path,
+        requests_open: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._hub = hub
+        self._limits = limits
+        self._socket = socket
+        self._state_directory = state_directory
+        self._requests_open = requests_open
+        self._started_at = utc_now()
+
+    async def get(self) -> Status:
+        """Return the status, its counts of one moment."""
+        counts = await self._database.read(queries.count)
+        return Status(
+            version=__version__,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            stopping=self._hub.is_stopping,
+            jobs=counts.jobs,
+            assets=counts.assets,
+            last_event_id=counts.last_event_id,
+            requests_open=self._requests_open(),
+            containment=CONTAINMENT,
+            limits=self._limits,
+            socket=str(self._socket),
+            state_directory=str(self._state_directory),
+            schema_revision=HEAD,
+            sqlite_version=SQLITE_VERSION,
+        )
+
+    def health(self) -> Health:
+        """Return whether new work is welcome."""
+        if self._hub.is_stopping:
+            return Health(ready=False, reason="the daemon is stopping")
+        return Health(ready=True)

@@ -1,0 +1,238 @@
+"""Files on a local disk, below one private directory.
+
+    {root}/.incoming/{id}        uploads that are not complete; swept at open
+    {root}/{object key}          stored files, mode 0400; nothing else
+
+Owns the threads (all blocking work is in them) and cancellation. Leaves out the order of publishing (`incoming`), confinement
+(`directories`) and names (`keys`). One process uses a root at a time: the daemon's lock on the state directory sees to it.
+
+Invariants:
+1. A name below a key's directory is a complete, hashed, fsynced, read-only file.
+2. After a put that failed or was cancelled there is neither a temporary file nor a stored one. After kill -9 there may be a
+   temporary one, which the next open sweeps, or a stored one without a row, which is for the garbage collection.
+3. Memory is bounded: two chunks of 1 MiB for each put (or one chunk of the source's, when that is larger).
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from contextlib import aclosing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
+
+import trio
+
+from nexusd.domain.ids import new_id
+from nexusd.errors import NotFound, PayloadTooLarge, StorageFull
+from nexusd.storage.directories import Directories, split_relative
+from nexusd.storage.incoming import CHUNK_BYTES, INCOMING, CannotLink, Incoming, open_result, open_upload
+from nexusd.storage.keys import object_key, split_key
+from nexusd.storage.outgoing import open_copy
+from nexusd.storage.provider import StoredFile, WorkFile
+from nexusd.storage.syscalls import Syscalls
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+    from datetime import datetime
+
+Ts = TypeVarTuple("Ts")
+T = TypeVar("T")
+
+PROVIDER_NAME: Final = "local_disk"
+THREADS_MAX: Final = 8
+CHUNKS_PER_STEP: Final = 64  # hashed in one go: a cancellation waits for 64 MiB at most
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NOT_A_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+
+class LocalDisk:
+    """The default provider."""
+
+    name: str = PROVIDER_NAME
+
+    def __init__(self, root: Path, *, syscalls: Syscalls | None = None) -> None:
+        """Make `root`, or take over what an earlier life left there. Blocks, briefly; do it before serving.
+
+        Raises UnsafePath when `root` is not a directory of this user's.
+        """
+        self._syscalls = syscalls or Syscalls()
+        self._directories = Directories(root, self._syscalls)
+        self._limiter = trio.CapacityLimiter(THREADS_MAX)
+        self._sweep()
+
+    async def put_file(
+        self,
+        *,
+        company: str,
+        namespace: str,
+        filename: str,
+        content_type: str,
+        source: WorkFile | Path | AsyncIterable[bytes],
+        max_bytes: int | None,
+        now: datetime,
+    ) -> StoredFile:
+        """Store the bytes of `source`; see `Provider.put_file`. A disk has no place for the content type: the row has."""
+        key = object_key(company, namespace, filename, now, new_id())
+        if isinstance(source, Path):
+            source = WorkFile(source.parent, source.name)
+        with _reporting_full_disk():
+            if isinstance(source, WorkFile):
+                return await self._put_result(key, source, max_bytes)
+            return await self._put_upload(key, source, max_bytes)
+
+    async def open_file(self, object_key: str) -> tuple[io.FileIO, int]:
+        """Open a stored file for reading; see `Provider.open_file`."""
+        return await self._in_thread(self._open, object_key)
+
+    async def link_into(self, object_key: str, directory: Path, name: str) -> None:
+        """Put a copy of a stored file into a work directory; see `Provider.link_into`. Not durable, as the directory is not.
+
+        Cancellation: there is no copy, or all of it.
+        """
+        segments = split_relative(name)
+        with _reporting_full_disk():
+            source, _ = await self.open_file(object_key)
+            with source:
+                copy = await self._in_thread(open_copy, source, directory, segments)
+                try:
+                    while await self._in_thread(copy.go_on):
+                        pass
+                except BaseException:
+                    with trio.CancelScope(shield=True):
+                        await self._in_thread(copy.discard)
+                    raise
+                copy.close()
+
+    async def delete_file(self, object_key: str) -> bool:
+        """Delete a stored file; see `Provider.delete_file`. Its directories stay."""
+        return await self._in_thread(self._delete, object_key)
+
+    async def sweep_temps(self) -> int:
+        """Delete the temporary files of an earlier life; the constructor has done it once."""
+        return await self._in_thread(self._sweep)
+
+    def iter_keys(self) -> Iterator[str]:
+        """Yield the key of every stored file, in no order; see `Provider.iter_keys`. Anything but a plain file is left out."""
+        with self._directories.open_directory([]) as root:
+            for folder, folders, names, descriptor in os.fwalk(".", follow_symlinks=False, dir_fd=root):
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                for name in names:
+                    with suppress(FileNotFoundError):  # deleted meanwhile
+                        if _is_plain(name, descriptor):
+                            yield os.path.normpath(os.path.join(folder, name))
+
+    async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        # never abandoned: a cancelled caller waits for the step in hand, so nobody writes behind its back
+        return await trio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
+
+    async def _put_result(self, key: str, work: WorkFile, max_bytes: int | None) -> StoredFile:
+        result = await self._in_thread(open_result, work, max_bytes, self._syscalls)
+        try:
+            if await self._in_thread(result.is_sealed):
+                try:
+                    return await self._move(key, result)
+                except CannotLink:
+                    pass
+            return await self._copy(key, result)
+        finally:
+            result.close()
+
+    async def _move(self, key: str, result: Incoming) -> StoredFile:
+        while await self._in_thread(result.hash_on, CHUNKS_PER_STEP):
+            pass
+        return await self._publish(key, result)
+
+    async def _copy(self, key: str, result: Incoming) -> StoredFile:
+        async with aclosing(self._read(result)) as chunks:
+            stored = await self._put_upload(key, chunks, None)
+        await self._in_thread(result.remove_name)
+        return stored
+
+    async def _read(self, result: Incoming) -> AsyncGenerator[bytes, None]:
+        offset = 0
+        while chunk := await self._in_thread(result.read, offset):
+            yield chunk
+            offset += len(chunk)
+
+    async def _put_upload(self, key: str, source: AsyncIterable[bytes], max_bytes: int | None) -> StoredFile:
+        upload = await self._in_thread(open_upload, self._directories, self._syscalls)
+        try:
+            await self._receive(upload, source, max_bytes)
+            stored = await self._publish(key, upload)
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await self._in_thread(upload.discard)
+            raise
+        upload.close()
+        return stored
+
+    async def _receive(self, upload: Incoming, source: AsyncIterable[bytes], max_bytes: int | None) -> None:
+        received = 0
+        buffer = bytearray()
+        async for chunk in source:
+            received += len(chunk)
+            if max_bytes is not None and received > max_bytes:
+                raise PayloadTooLarge(f"the file is larger than the limit of {max_bytes} bytes")
+            buffer += chunk
+            if len(buffer) >= CHUNK_BYTES:
+                await self._in_thread(upload.write, buffer)
+                buffer = bytearray()
+        if buffer:
+            await self._in_thread(upload.write, buffer)
+
+    async def _publish(self, key: str, incoming: Incoming) -> StoredFile:
+        await self._in_thread(incoming.publish, self._directories, split_key(key))
+        return StoredFile(self.name, key, incoming.sha256, incoming.byte_size)
+
+    def _open(self, object_key: str) -> tuple[io.FileIO, int]:
+        *folders, name = split_key(object_key)
+        with _reporting_absence(object_key), self._directories.open_directory(folders) as parent:
+            if not _is_plain(name, parent):
+                raise NotFound(f"the stored file {object_key} is missing")
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+        return io.FileIO(descriptor), os.fstat(descriptor).st_size
+
+    def _delete(self, object_key: str) -> bool:
+        *folders, name = split_key(object_key)
+        try:
+            with self._directories.open_directory(folders) as parent:
+                self._syscalls.unlink(name, parent)
+        except OSError as error:
+            if error.errno in _NOT_A_FILE:
+                return False
+            raise
+        return True
+
+    def _sweep(self) -> int:
+        with self._directories.open_directory([INCOMING], create=True) as parent:
+            names = os.listdir(parent)
+            for name in names:
+                self._syscalls.unlink(name, parent)
+        return len(names)
+
+
+def _is_plain(name: str, directory: int) -> bool:
+    return stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+
+
+@contextmanager
+def _reporting_full_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull(f"cannot store the file: {error.strerror}") from error
+        raise
+
+
+@contextmanager
+def _reporting_absence(object_key: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NOT_A_FILE:
+            raise NotFound(f"the stored file {object_key} is missing") from error
+        raise

@@ -1,0 +1,103 @@
+"""What every place for files promises, whoever provides it.
+
+Owns the protocol and its values. Leaves out the asset's row: `put_file` ends before it, the store begins after it (promise 5:
+first the file, then the row).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import AsyncIterable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that is stored durably. `sha256` is lower-case hex."""
+
+    provider: str
+    object_key: str
+    sha256: str
+    byte_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFile:
+    """A child's result: `name` is a relative path below `directory`.
+
+    `directory` is trusted: the daemon made it and the child cannot replace it. Everything below it is the child's doing, so
+    `name` is walked without following a single symlink. Give the work directory itself and `out/x.pdf`, not `…/out` and
+    `x.pdf`: a child may put a symlink in the place of `out`.
+    """
+
+    directory: Path
+    name: str
+
+
+class Provider(Protocol):
+    """A place for files, addressed by object key."""
+
+    @property
+    def name(self) -> str:
+        """What `provider` says in the rows of its files."""
+        ...
+
+    async def put_file(
+        self,
+        *,
+        company: str,
+        namespace: str,
+        filename: str,
+        content_type: str,
+        source: WorkFile | Path | AsyncIterable[bytes],
+        max_bytes: int | None,
+        now: datetime,
+    ) -> StoredFile:
+        """Store the bytes of `source` under a new key and return what was stored.
+
+        A WorkFile, or a Path as short for `WorkFile(path.parent, path.name)`, is taken over: it is gone afterwards. An
+        iterable is an upload and is consumed as it comes; it stays the caller's, who closes a generator that an error left
+        halfway (`aclosing`). `max_bytes` None means no bound.
+
+        Raises PayloadTooLarge when an upload passes `max_bytes`; OutputRefused when a WorkFile does (`output_too_large`) or
+        is not a plain file of the child's own (`no_output`); StorageFull when the disk, the quota or the file size limit is.
+
+        Cancellation: nothing is left behind, unless it comes while the file is being published: then the call ends
+        normally, and the file without a row is garbage to collect.
+
+        Ordering: on return the bytes, the name and every new directory have been fsynced. Write the row after it.
+        """
+        ...
+
+    async def open_file(self, object_key: str) -> tuple[io.FileIO, int]:
+        """Return the stored file, open for reading, and its size in bytes. The caller closes it.
+
+        Raises NotFound when there is none; nothing but a plain file is ever opened.
+        """
+        ...
+
+    async def link_into(self, object_key: str, directory: Path, name: str) -> None:
+        """Put the stored file, read-only, at `name` (a relative path, folders are made) below `directory`.
+
+        Whatever its reader does to that file, the stored one stays as it is.
+
+        Raises NotFound when there is no such stored file, ValueError when `name` would leave `directory`.
+        """
+        ...
+
+    async def delete_file(self, object_key: str) -> bool:
+        """Delete the stored file; say whether there was one. Delete its row first."""
+        ...
+
+    async def sweep_temps(self) -> int:
+        """Delete what unfinished puts of an earlier life left; return how many files that were. Only before the first put."""
+        ...
+
+    def iter_keys(self) -> Iterator[str]:
+        """Yield the key of every stored file. Blocks: use it in a thread."""
+        ...

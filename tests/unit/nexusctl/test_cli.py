@@ -1,0 +1,147 @@
+"""The command line: global options, exit codes, and what importing it costs."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import typer
+
+from nexusctl import cli, errors
+from nexusctl.cli import VERBS, build, hoist
+from nexusctl.commands import submit
+from nexusctl.commands.session import Session
+from nexusctl.errors import ExitCode, NexusctlError, UsageError
+
+HEAVY = ("httpx", "pydantic", "rich", "trio", "sqlmodel", "sqlalchemy", "fastapi", "markdown_it", "asyncio")
+
+
+@pytest.mark.parametrize(
+    ("typed", "ordered"),
+    [
+        (["ls", "--company", "x"], ["--company", "x", "ls"]),
+        (["ls", "--company=x", "-q"], ["--company=x", "ls", "-q"]),
+        (["render", "f.d2", "--no-start", "--verbose"], ["--no-start", "--verbose", "render", "f.d2"]),
+        (["show", "--", "--verbose"], ["show", "--", "--verbose"]),
+        (["ls", "--socket"], ["--socket", "ls"]),
+        ([], []),
+    ],
+)
+def test_global_options_may_stand_anywhere(typed: list[str], ordered: list[str]) -> None:
+    assert hoist(typed) == ordered
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verbs"),
+    [
+        (["ls"], ["ls"]),
+        (["--company", "show", "ls"], ["ls"]),
+        (["--company=x", "asset-get", "ls"], ["asset-get"]),
+        (["--help"], list(VERBS)),
+        (["lss"], list(VERBS)),
+        ([], list(VERBS)),
+    ],
+)
+def test_only_the_verb_that_is_asked_for_is_loaded(arguments: list[str], verbs: list[str]) -> None:
+    assert [command.name for command in build(arguments).registered_commands] == verbs
+
+
+def every_error() -> list[type[NexusctlError]]:
+    return [
+        each
+        for each in vars(errors).values()
+        if inspect.isclass(each) and issubclass(each, NexusctlError) and each is not NexusctlError
+    ]
+
+
+def test_every_error_has_its_exit_code() -> None:
+    assert {error.__name__: int(error.exit_code) for error in every_error()} == {
+        "UsageError": 2,
+        "Unreachable": 3,
+        "Refused": 4,
+        "BadAnswer": 4,
+        "JobNotDone": 1,
+        "JobLost": 1,
+        "Interrupted": 130,
+    }
+
+
+def context() -> typer.Context:
+    ctx = typer.main.get_command(build(["version"])).make_context("nexusctl", ["version"])
+    ctx.obj = Session(socket=None, company="default", verbose=True)  # type: ignore[arg-type]
+    return ctx  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (UsageError("bad", hint="do this"), ExitCode.USAGE, "nexusctl: bad [usage]\n  do this\n"),
+        (errors.JobNotDone("failed", slug="timeout"), ExitCode.NOT_DONE, "nexusctl: failed [timeout]\n"),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, "nexusctl: interrupted [interrupted]\n"),
+    ],
+)
+def test_errors_become_lines_and_exit_codes(
+    raised: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def verb(_context: typer.Context) -> None:
+        raise raised
+
+    with pytest.raises(SystemExit) as caught:
+        cli._guarded(verb)(context())
+    assert caught.value.code == code
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_module_with_examples(verb: str) -> None:
+    module = import_module(f"nexusctl.commands.{verb.replace('-', '_')}")
+    assert module.EXAMPLES
+    assert all(f"nexusctl {verb}" in example for example in module.EXAMPLES)
+    assert module.SHORT_HELP.endswith(".")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["version"], ["--version"], ["--help"], *([verb, "--help"] for verb in VERBS)])
+def test_help_and_version_import_nothing_heavy_and_fit_80_columns(arguments: list[str]) -> None:
+    code = (
+        "import sys, runpy; sys.argv[1:] = sys.argv[2:]\n"
+        "try: runpy.run_module('nexusctl', run_name='__main__')\n"
+        f"finally: print(*[name for name in {HEAVY} if name in sys.modules], file=sys.stderr, end='')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "-", *arguments], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.slow
+def test_no_module_of_nexusctl_imports_the_daemons_frameworks() -> None:
+    code = (
+        "import pkgutil, sys, importlib, nexusctl\n"
+        "for module in pkgutil.walk_packages(nexusctl.__path__, 'nexusctl.'):\n"
+        "    if not module.name.endswith('__main__'): importlib.import_module(module.name)\n"
+        "print(*[name for name in ('trio', 'sqlmodel', 'sqlalchemy', 'fastapi', 'alembic', 'nexusd.store') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "1", '{"a": NaN}', "[" * 100_000, "@/no/such/file", "@a\0b", '{"a": ' + "9" * 5000 + "}"]
+)
+def test_an_input_that_is_no_object_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError):
+        submit.read_input(text)
+
+
+def test_an_input_is_read_as_json() -> None:
+    assert submit.read_input(json.dumps({"a": ["ä", 1.5, None]})) == {"a": ["ä", 1.5, None]}
+
+
+@pytest.mark.parametrize("key", ["", " ", "a\nb", "ä", "x" * 256, " a"])
+def test_a_key_that_no_header_can_carry_is_a_usage_error(key: str) -> None:
+    with pytest.raises(UsageError):
+        submit.check_key(key)

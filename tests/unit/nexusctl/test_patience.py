@@ -1,0 +1,50 @@
+"""How long the client tries, and what it does meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+
+from nexusctl.client.patience import Patience
+from nexusctl.errors import Unreachable
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+def test_pauses_grow_and_are_bounded() -> None:
+    time = Time()
+    patience = Patience(60, clock=lambda: time.now, sleep=time.sleep)
+    with pytest.raises(Unreachable):
+        while True:
+            patience.failed("gone")
+    assert time.pauses[0] < 0.1
+    assert max(time.pauses) <= 3.0
+    assert 60 <= sum(time.pauses) <= 64
+
+
+def test_an_answer_renews_the_patience() -> None:
+    time = Time()
+    patience = Patience(10, clock=lambda: time.now, sleep=time.sleep)
+    for _ in range(100):
+        patience.failed("gone", pause_seconds=9)
+        patience.answered()
+
+
+def test_the_loss_is_told_once_and_revived_each_time() -> None:
+    time = Time()
+    notices: list[str] = []
+    silences: list[float] = []
+    patience = Patience(30, revive=silences.append, notice=notices.append, clock=lambda: time.now, sleep=time.sleep)
+    for _ in range(3):
+        patience.failed("gone", pause_seconds=2)
+    assert notices == ["gone; trying again"]
+    assert silences == [0, 2, 4]
