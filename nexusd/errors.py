@@ -16,6 +16,7 @@ NexusdError
 │   ├── WriteQueueFull           more writes wait than the bound allows
 │   ├── DatabaseBusy             another process holds the database
 │   ├── StorageFull              the disk is full
+│   ├── StorageUnavailable       the disk is read-only, unmounted or failing
 │   └── Stopping                 the daemon is shutting down
 ├── StartRefused                 the daemon cannot start, and says why; never seen over HTTP
 │   ├── AlreadyRunning           another daemon holds the socket or the state directory
@@ -157,6 +158,14 @@ class StorageFull(Unavailable):
 
     slug = "storage-full"
     title = "The disk is full"
+    retry_after_seconds = 30
+
+
+class StorageUnavailable(Unavailable):
+    """The disk that holds the files cannot be used just now: read-only, unmounted or failing."""
+
+    slug = "storage-unavailable"
+    title = "The storage cannot be used"
     retry_after_seconds = 30
 
 

@@ -40,6 +40,7 @@ STATUS: Final[dict[type[NexusdError], int]] = {
     errors.WriteQueueFull: 503,
     errors.DatabaseBusy: 503,
     errors.StorageFull: 507,
+    errors.StorageUnavailable: 503,
     errors.Stopping: 503,
 }
 

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 EXIT_DONE: Final = 0
 EXIT_RENDERER_FAILED: Final = 1
@@ -35,8 +34,7 @@ class RendererFailed(Exception):
     """The tool failed for a reason that is not the input's. The message goes to the log without a traceback."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChildJob:
+class ChildJob(NamedTuple):
     """One job inside its child process. `workdir` is private to this attempt and vanishes after it."""
 
     input: dict[str, Any]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,8 @@ def candidates(name: str, distribution: str) -> Iterator[Path]:
     """Name the places where pip may have put a program, the cheapest to look at first."""
     yield Path(sys.executable).parent / name
     yield Path(sysconfig.get_path("scripts")) / name
+    from importlib import metadata  # 20 ms that a child seldom needs
+
     try:
         files = metadata.files(distribution) or []
     except metadata.PackageNotFoundError:

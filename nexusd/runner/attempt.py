@@ -17,7 +17,7 @@ import trio
 from nexusd.contract.base import utc_now
 from nexusd.domain.retry import Done, Failed, Outcome, spawn_failure
 from nexusd.domain.states import ErrorCode
-from nexusd.errors import NexusdError, NotFound, OutputRefused, StorageFull, Unavailable
+from nexusd.errors import NexusdError, NotFound, OutputRefused, StorageFull, StorageUnavailable, Unavailable
 from nexusd.runner import tree
 from nexusd.runner.capture import Log
 from nexusd.runner.process import ProcessLimits, Spawn
@@ -114,6 +114,8 @@ class Attempt:
             return Failed(ErrorCode(refused.code), str(refused)), usage, ()
         except StorageFull as full:
             return Failed(ErrorCode.STORAGE_FULL, str(full)), usage, ()
+        except StorageUnavailable as trouble:
+            return Failed(ErrorCode.INTERRUPTED, str(trouble)), usage, ()
         except NotFound as missing:
             return Failed(ErrorCode.INVALID_INPUT, str(missing)), usage, ()
         except Exception as error:  # the border of an attempt

@@ -89,6 +89,7 @@ class Connection:
             else:
                 return
         except Refused as refused:
+            _logger.debug("refused a request: %s", refused)
             self.wire.set_deadline(math.inf)  # from here on the send has its own
             self._buffer = b""
             await self.wire.send(refused.problem.to_bytes(self._service.dates.now()))

@@ -71,6 +71,7 @@ class Exchange:
         self._held: h11.Response | None = None
         self._anything_sent = False
         self._complete = False
+        self._over = False
 
     async def run(self, application: Application) -> After:
         """Call the application and see its answer through. Raises PeerGone."""
@@ -80,6 +81,7 @@ class Exchange:
         except Exception as error:
             failed = True
             self._log_failure(error)
+        self._over = True
         self._wire.wake()
         if self._complete and not failed:
             return await self._settle_body()
@@ -95,7 +97,7 @@ class Exchange:
 
     async def receive(self) -> Message:
         """ASGI `receive`: the next piece of body, then nothing until the peer leaves or the answer is complete."""
-        if self._problem is not None or self._complete:
+        if self._problem is not None or self._complete or self._over:
             return {"type": "http.disconnect"}
         if self._body_delivered:
             await self._wire.wait_gone()
@@ -114,7 +116,7 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """ASGI `send`. Raises PeerGone, an OSError, when nobody is left to read or the request has proved unsound."""
-        if self._problem is not None or self._wire.gone:
+        if self._problem is not None or self._wire.gone or self._over:
             raise PeerGone("the client has gone, or its request was not received whole")
         kind = message["type"]
         if kind == "http.response.start":

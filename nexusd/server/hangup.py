@@ -10,6 +10,7 @@ Invariant: a callback is called at most once, and never after `forget`.
 
 from __future__ import annotations
 
+import contextlib
 import select
 from typing import TYPE_CHECKING, NoReturn
 
@@ -34,8 +35,14 @@ class HangupWatch:
         self._callbacks[descriptor] = callback
 
     def forget(self, descriptor: int) -> None:
-        """Drop the watch; to be called before `descriptor` is closed, which takes it out of the epoll set."""
+        """Drop the watch; to be called before `descriptor` is closed.
+
+        Closing alone would not do: while a child that was just forked still holds a copy, the kernel keeps the entry, and
+        its hang-up would be taken for that of the next connection with this number.
+        """
         self._callbacks.pop(descriptor, None)
+        with contextlib.suppress(OSError):
+            self._epoll.unregister(descriptor)
 
     async def run(self) -> NoReturn:
         """Deliver hang-ups until cancelled."""

@@ -111,7 +111,8 @@ def parse_head(data: bytes, limits: Limits, base_scope: Mapping[str, Any]) -> He
 
 
 def _readable(error: h11.RemoteProtocolError) -> str:
-    return str(error).encode("ascii", "backslashreplace").decode("ascii")[:200] + "."
+    text = str(error).encode("ascii", "backslashreplace").decode("ascii")
+    return f"The request header is malformed: {text[:200]}."
 
 
 def _body_length(headers: list[tuple[bytes, bytes]], data: bytes, http_version: bytes) -> int | None:

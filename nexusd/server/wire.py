@@ -135,5 +135,6 @@ class Wire:
 
     def close(self) -> None:
         """Close the socket. Bytes not yet read by us reach the peer as a reset, after what we sent."""
+        trio.lowlevel.notify_closing(self.descriptor)  # should the application have left a task behind
         with contextlib.suppress(OSError):
             self._socket.close()

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 import trio
 
 from nexusd.domain.ids import new_id
-from nexusd.errors import NotFound, PayloadTooLarge, StorageFull
+from nexusd.errors import NotFound, PayloadTooLarge, StorageFull, StorageUnavailable
 from nexusd.storage.directories import Directories, split_relative
 from nexusd.storage.incoming import CHUNK_BYTES, INCOMING, CannotLink, Incoming, open_result, open_upload
 from nexusd.storage.keys import object_key, split_key
@@ -45,6 +45,7 @@ PROVIDER_NAME: Final = "local_disk"
 THREADS_MAX: Final = 8
 CHUNKS_PER_STEP: Final = 64  # hashed in one go: a cancellation waits for 64 MiB at most
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_UNAVAILABLE: Final = frozenset({errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO})
 _NOT_A_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -225,6 +226,10 @@ def _reporting_full_disk() -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise StorageFull(f"cannot store the file: {error.strerror}") from error
+        if error.errno in _UNAVAILABLE:
+            raise StorageUnavailable(
+                f"cannot store the file: {error.strerror}; the daemon's state directory needs a look"
+            ) from error
         raise
 
 

@@ -65,7 +65,8 @@ class Provider(Protocol):
         halfway (`aclosing`). `max_bytes` None means no bound.
 
         Raises PayloadTooLarge when an upload passes `max_bytes`; OutputRefused when a WorkFile does (`output_too_large`) or
-        is not a plain file of the child's own (`no_output`); StorageFull when the disk, the quota or the file size limit is.
+        is not a plain file of the child's own (`no_output`); StorageFull when the disk, the quota or the file size limit is;
+        StorageUnavailable when the disk is read-only, gone or failing.
 
         Cancellation: nothing is left behind, unless it comes while the file is being published: then the call ends
         normally, and the file without a row is garbage to collect.

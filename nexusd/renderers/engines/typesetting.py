@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import typst
 
@@ -21,10 +20,8 @@ if TYPE_CHECKING:
 # Typst fetches a missing `@preview` package and cannot be told not to; its downloader obeys these, and nothing listens there.
 NOWHERE: Final = "http://127.0.0.1:9"
 PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
-DIAGNOSTIC: Final = re.compile(
-    r"^(error|warning|help|hint): (.*(?:\n(?!\s*┌─|error:|warning:|help:|hint:|\s*$).*)*)", re.MULTILINE
-)
-PLACE: Final = re.compile(r"\A\s*┌─ (\S.*?:\d+:\d+)$", re.MULTILINE)
+DIAGNOSTIC: Final = re.compile(r"(error|warning|help|hint): (.*)")
+PLACE: Final = re.compile(r"\s*┌─ (\S.*?:\d+:\d+)$")
 DOWNLOAD: Final = re.compile(r"failed to download package \((?:\S*/)?([^/]+?)\.tar\.gz.*", re.DOTALL)
 
 
@@ -32,8 +29,7 @@ class TypesetError(Exception):
     """Typst refused. The message has a line for each error, with its place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Typesetting:
+class Typesetting(NamedTuple):
     """What to compile: `main` below the folder `root`, with fonts from `fonts` and perhaps from the machine."""
 
     root: Path
@@ -86,13 +82,21 @@ def inside(folder: Path) -> Iterator[None]:
 
 def describe(diagnostic: str) -> list[str]:
     """Return a line for each error and warning in Typst's drawing of them, without the drawing and the trace."""
-    lines = []
-    for found in DIAGNOSTIC.finditer(diagnostic):
-        kind, message = found[1], " ".join(found[2].split())
-        place = PLACE.match(diagnostic, found.end())
-        message = DOWNLOAD.sub(r"packages are not available here: \1", message)
-        if kind in ("error", "warning"):
-            lines.append(f"{place[1]}: {kind}: {message}" if place else f"{kind}: {message}")
-        elif not message.startswith("while "):
-            lines.append(f"hint: {message}")
-    return lines
+    found: list[list[str]] = []  # kind, place, message
+    for line in diagnostic.splitlines():
+        start, place = DIAGNOSTIC.match(line), PLACE.match(line)
+        if start:
+            found.append([start[1], "", start[2]])
+        elif found and place and not found[-1][1]:
+            found[-1][1] = f"{place[1]}: "
+        elif found and not found[-1][1] and line.strip():
+            found[-1][2] += f" {line.strip()}"
+    return [text for kind, place, message in found if (text := one_line(kind, place, message))]
+
+
+def one_line(kind: str, place: str, message: str) -> str:
+    """Return one diagnostic as a line; nothing for the lines of a trace."""
+    message = DOWNLOAD.sub(r"packages are not available here: \1", message)
+    if kind in ("help", "hint"):
+        return "" if message.startswith("while ") else f"hint: {message}"
+    return f"{place}{kind}: {message}"

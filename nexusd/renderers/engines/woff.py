@@ -19,12 +19,15 @@ REGULAR_WEIGHT, REGULAR_SELECTION = 400, 0x40
 
 
 def to_truetype(woff: bytes, family: str) -> bytes:
-    """Return the font as TrueType, named `family`, regular. Raises RendererFailed when it is no WOFF font."""
+    """Return the font as TrueType, named `family`, regular. Raises RendererFailed when it is no WOFF font.
+
+    The checksum over the whole file is left at nought, which every reader takes for "not given".
+    """
     try:
         flavor, tables = read_tables(woff)
         tables[b"name"] = name_table(family)
         tables[b"OS/2"] = patched(tables[b"OS/2"], {4: REGULAR_WEIGHT, 62: REGULAR_SELECTION})
-        tables[b"head"] = patched(tables[b"head"], {44: 0})
+        tables[b"head"] = patched(tables[b"head"], {8: 0, 10: 0, 44: 0})
     except (struct.error, zlib.error, KeyError) as error:
         raise RendererFailed(f"a font in the drawing cannot be read: {error!r}") from error
     return sfnt(flavor, tables)

@@ -14,6 +14,8 @@ import pytest
 from nexusd.domain.states import ErrorCode
 from nexusd.errors import OutputRefused
 from nexusd.storage import LocalDisk, WorkFile
+from nexusd.storage.incoming import open_result
+from nexusd.storage.syscalls import Syscalls
 from tests.integration.storage.files import MEBIBYTE, Recorder, files_below, put
 
 if TYPE_CHECKING:
@@ -175,6 +177,17 @@ async def test_a_result_that_grows_meanwhile_does_not_pass_its_limit(work: Path,
     stored = await put(LocalDisk(root, syscalls=calls), source, max_bytes=3 * MEBIBYTE)
     calls.close()
     assert stored.byte_size == (root / stored.object_key).stat().st_size == 3 * MEBIBYTE
+
+
+def test_a_result_that_grew_since_its_size_was_checked_is_not_taken_as_it_is(work: Path) -> None:
+    opened = open_result(result(work), None, Syscalls())
+    assert opened.is_sealed()
+    (work / "out/a.svg").chmod(0o600)
+    with (work / "out/a.svg").open("ab") as writer:
+        writer.write(b"more")
+    assert not opened.is_sealed()
+    assert opened.read(0) == BYTES
+    opened.close()
 
 
 class _OtherFilesystem(Recorder):

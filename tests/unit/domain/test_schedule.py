@@ -66,6 +66,7 @@ def has_room(job_type: str, started: list[QueuedJob], busy: list[RunningJob], li
     return count < limits.per_job_type.get(job_type, 1_000)
 
 
+@pytest.mark.slow
 @given(queues, busy_sets, limit_sets)
 @settings(deadline=None)
 def test_no_limit_is_exceeded(queued: list[QueuedJob], busy: list[RunningJob], limits: Limits) -> None:
@@ -77,6 +78,7 @@ def test_no_limit_is_exceeded(queued: list[QueuedJob], busy: list[RunningJob], l
     assert len({job.id for job in chosen}) == len(chosen)
 
 
+@pytest.mark.slow
 @given(queues, busy_sets, limit_sets)
 @settings(deadline=None)
 def test_no_slot_stays_free_while_a_job_could_use_it(queued: list[QueuedJob], busy: list[RunningJob], limits: Limits) -> None:

@@ -1,0 +1,229 @@
+"""README is kept true: its commands run, its tables agree with the code, its links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+from nexusctl import errors as nexusctl_errors
+from nexusd.api.app import ROUTERS
+from nexusd.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+FIRST_SCREEN_LINES = 20
+COMMAND_SECONDS = 120
+
+
+def section(title: str) -> str:
+    """The text below a heading of README, up to the next of the same level."""
+    return README.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def table(text: str, head: str) -> list[list[str]]:
+    """The rows of the table in `text` whose head begins with `head`."""
+    lines = text.split(f"| {head} |", 1)[1].splitlines()[2:]
+    rows: list[list[str]] = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def quoted(text: str) -> list[str]:
+    """What stands between backticks."""
+    return re.findall(r"`([^`]+)`", text)
+
+
+def test_first_screen_has_exactly_the_two_commands() -> None:
+    first = BLOCKS[0].splitlines()
+    assert first == [line for line in README.splitlines()[:FIRST_SCREEN_LINES] if line.startswith("python3")]
+    run, test = first
+    assert run.startswith("python3 -m venv")
+    assert run.endswith("nexusctl render README.md -o readme.pdf")
+    assert test.startswith("python3 -m venv")
+    assert test.endswith("pytest")
+
+
+def test_lock_covers_every_dependency() -> None:
+    locked = {line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
+    project = (ROOT / "pyproject.toml").read_text()
+    named = {found.lower() for found in re.findall(r'^  "([A-Za-z0-9-]+)(?:\[\w+\])?>=', project, re.MULTILINE)}
+    assert named
+    assert named <= locked
+
+
+def test_routes_are_those_of_the_api() -> None:
+    told = {quoted(row[0])[0] for row in table(section("API"), "method and path")}
+    routes = {
+        f"{method} {route.path}"
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+    }
+    assert told == routes
+
+
+def test_settings_are_those_of_the_daemon() -> None:
+    told = {quoted(row[0])[0]: row[1].strip("`") for row in table(section("Settings"), "setting")}
+    assert told.keys() == Settings.model_fields.keys()
+    for name, default in told.items():
+        field = Settings.model_fields[name]
+        if isinstance(field.default, str | int | float):
+            assert default == str(field.default), name
+
+
+def test_exit_codes_are_those_of_nexusctl() -> None:
+    told = {int(row[0]) for row in table(section("Use"), "exit code")}
+    assert told == {int(code) for code in nexusctl_errors.ExitCode}
+
+
+def test_promises_name_tests_that_exist() -> None:
+    named = [name for row in table(section("Promises"), "promise") for name in quoted(row[-1])]
+    assert named
+    for name in named:
+        path, _, function = name.partition("::")
+        text = (ROOT / "tests" / path).read_text("utf-8")
+        assert re.search(rf"^(?:async )?def {re.escape(function)}\(", text, re.MULTILINE), name
+
+
+def test_code_map_names_every_package_and_nothing_else() -> None:
+    told = {path.rstrip("/") for row in table(section("Code map"), "part") for path in quoted(row[0])}
+    packages = {
+        f"nexusd/{entry.name}" for entry in (ROOT / "nexusd").iterdir() if entry.is_dir() and (entry / "__init__.py").exists()
+    }
+    assert packages <= told
+    assert {path for path in told if not (ROOT / path).exists()} == set()
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        if not target.startswith("http"):
+            assert (ROOT / target).exists(), target
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home of its own, with a path short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="nxd") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def environment(home: Path) -> Iterator[dict[str, str]]:
+    """The environment of a new user; the daemon that a command starts in it is ended afterwards."""
+    runtime = home / "run"
+    runtime.mkdir(mode=0o700)
+    found = {
+        "HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "XDG_RUNTIME_DIR": str(runtime),
+        "LANG": "C.UTF-8",
+    }
+    yield found
+    stop_daemon(runtime / "nexusd" / "nexusd.sock")
+
+
+def stop_daemon(socket: Path) -> None:
+    """End the daemon at `socket`, if there is one, and wait until it is gone."""
+    if not socket.exists():
+        return
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://nexusd") as client:
+        pid = client.get("/v1/status").json()["pid"]
+    descriptor = os.pidfd_open(pid)
+    os.kill(pid, 15)
+    os.waitid(os.P_PIDFD, descriptor, os.WEXITED) if is_child(pid) else wait_gone(descriptor)
+    os.close(descriptor)
+
+
+def is_child(pid: int) -> bool:
+    """Whether a process is a child of this one."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1] == str(os.getpid())
+
+
+def wait_gone(descriptor: int) -> None:
+    """Wait for the end of a process that is not a child of this one."""
+    import select
+
+    assert select.select([descriptor], [], [], 15)[0], "the daemon does not end"
+
+
+@pytest.mark.slow
+def test_nexusctl_examples_run_as_written(home: Path, environment: dict[str, str]) -> None:
+    work = home / "project"
+    shutil.copytree(ROOT / ".readme", work / ".readme")
+    shutil.copy(ROOT / "README.md", work)
+    [examples] = [block for block in BLOCKS if block.startswith("nexusctl render")]
+    for command in examples.splitlines():
+        done = subprocess.run(
+            ["sh", "-c", command],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    assert (work / "architecture.svg").read_text().lstrip().startswith("<")
+    assert (work / "readme.pdf").read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.slow
+def test_curl_examples_are_answered(home: Path, environment: dict[str, str]) -> None:
+    [examples] = [block for block in BLOCKS if "curl" in block]
+    subprocess.run(
+        ["nexusctl", "submit", "diagram", "--input", '{"source": "a"}'], env=environment, check=True, capture_output=True
+    )
+    (home / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    socket = f"{environment['XDG_RUNTIME_DIR']}/nexusd/nexusd.sock"
+    job = ""
+    assert examples.splitlines()[0] == "SOCKET=$XDG_RUNTIME_DIR/nexusd/nexusd.sock"
+    with httpx.Client(transport=httpx.HTTPTransport(uds=socket), timeout=COMMAND_SECONDS) as client:
+        for command in examples.splitlines()[1:]:
+            response = client.send(to_request(client, command.replace("$SOCKET", socket).replace("$JOB", job), home))
+            assert response.is_success, f"{command}\n{response.text}"
+            if response.status_code == httpx.codes.ACCEPTED:
+                job = response.json()["jobId"]
+
+
+def to_request(client: httpx.Client, command: str, folder: Path) -> httpx.Request:
+    """The request that a curl command makes, for the options that README uses."""
+    words = iter(shlex.split(command))
+    assert next(words) == "curl"
+    url, body, headers = "", None, {}
+    for word in words:
+        match word:
+            case "-s" | "-N":
+                pass
+            case "--unix-socket":
+                next(words)
+            case "-H":
+                name, value = next(words).split(": ", 1)
+                headers[name] = value
+            case "-d":
+                body = next(words).encode()
+                json.loads(body)
+            case "--data-binary":
+                body = (folder / next(words).removeprefix("@")).read_bytes()
+            case _:
+                url = word
+    return client.build_request("GET" if body is None else "POST", url, headers=headers, content=body)
