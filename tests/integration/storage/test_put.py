@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from nexusd.errors import PayloadTooLarge, StorageFull
+from nexusd.errors import PayloadTooLarge, StorageFull, StorageUnavailable
 from nexusd.storage import LocalDisk
 from tests.integration.storage.files import MEBIBYTE, NOON, Recorder, files_below, put, upload
 
@@ -164,7 +164,7 @@ async def _count_calls(root: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("error", "expected"), [(errno.EIO, OSError), (errno.ENOSPC, StorageFull), (errno.EDQUOT, StorageFull)]
+    ("error", "expected"), [(errno.EIO, StorageUnavailable), (errno.ENOSPC, StorageFull), (errno.EDQUOT, StorageFull)]
 )
 async def test_a_failure_of_any_system_call_leaves_nothing_and_passes(
     tmp_path: Path, error: int, expected: type[Exception]

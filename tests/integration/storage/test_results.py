@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nexusd.domain.states import ErrorCode
-from nexusd.errors import OutputRefused
+from nexusd.errors import OutputRefused, StorageUnavailable
 from nexusd.storage import LocalDisk, WorkFile
 from nexusd.storage.incoming import open_result
 from nexusd.storage.syscalls import Syscalls
@@ -220,7 +220,7 @@ async def test_a_failure_of_any_system_call_stores_nothing(tmp_path: Path, work:
         disk = LocalDisk(calls.root, syscalls=calls)
         calls.fail_at = len(calls.calls) + number
         source = result(work)
-        with pytest.raises(OSError, match="Input/output error"):
+        with pytest.raises(StorageUnavailable, match="Input/output error"):
             await put(disk, source)
         assert len(calls.calls) >= calls.fail_at
         assert files_below(calls.root) == []
