@@ -83,9 +83,9 @@ class Exchange:
             self._log_failure(error)
         self._over = True
         self._wire.wake()
-        if self._complete and not failed:
+        if self._complete:
             return await self._settle_body()
-        if self._wire.gone or self._complete:
+        if self._wire.gone:
             return After.CLOSE
         if not failed and self._problem is None:
             _logger.error("%s: the application returned before its answer was complete", self._describe())

@@ -1,24 +1,23 @@
 """Listening sockets that only their owner can reach, and who is at the other end.
 
-Owns binding, the lock that makes one daemon per socket, adoption from a supervisor, and the peer's credentials. Leaves out
-accepting.
+Owns binding, adoption from a supervisor, and the peer's credentials. Leaves out accepting, and what a private directory and a
+lock are (`privacy`).
 
 Invariants
 - The socket is 0600 in a directory that is 0700 and ours, from the moment it exists: bound under a umask, never chmod'ed.
-- Whoever holds the lock file's flock owns the socket's path. Nothing is removed without it, and then only a socket on which
-  nobody answers. The lock file itself stays: removing it would let two daemons hold two locks of one name.
+- Whoever holds the lock beside the socket owns its path. Nothing is removed without it, and then only a socket on which
+  nobody answers.
 - At the end the socket is removed only if it is still the one that was bound here.
 
 The umask belongs to the process: bind before any thread starts.
 
-Source: unix(7), socket(7), flock(2), sd_listen_fds(3).
+Source: unix(7), socket(7), sd_listen_fds(3).
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import socket
 import stat
@@ -28,13 +27,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nexusd.errors import AlreadyRunning, UnsafePath
+from nexusd.privacy import OTHERS, make_private_directory, take_lock
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 _PATH_MAX_BYTES: Final = 107
 _BACKLOG: Final = 1024
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _CREDENTIALS: Final = struct.Struct("iII")
 
 
@@ -96,8 +95,8 @@ def bind_unix(path: Path) -> BoundListener:
     length = len(os.fsencode(path))
     if length > _PATH_MAX_BYTES:
         raise UnsafePath(f"The socket path {path} is {length} bytes long, more than {_PATH_MAX_BYTES}: use a shorter one.")
-    _make_private_directory(path.parent)
-    lock = _take_lock(path)
+    make_private_directory(path.parent)
+    lock = take_lock(path.with_name(path.name + ".lock"))
     try:
         _remove_stale(path)
         return BoundListener(_bind_private(path), path, lock)
@@ -137,7 +136,7 @@ def _adopted_path(adopted: socket.socket) -> Path:
         found = os.lstat(name)
     except OSError as error:
         raise UnsafePath(f"The adopted socket {name} is gone: restart its socket unit.") from error
-    if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & _OTHERS:
+    if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & OTHERS:
         raise UnsafePath(f"The adopted socket {name} must be ours with mode 0600: set SocketMode=0600 in its unit.")
     return Path(name)
 
@@ -145,44 +144,6 @@ def _adopted_path(adopted: socket.socket) -> Path:
 def _identity(path: Path) -> tuple[int, int]:
     found = os.lstat(path)
     return found.st_dev, found.st_ino
-
-
-def _make_private_directory(directory: Path) -> None:
-    try:
-        if not os.path.lexists(directory):
-            directory.parent.mkdir(parents=True, exist_ok=True)
-            directory.mkdir(mode=0o700, exist_ok=True)
-        found = os.lstat(directory)
-    except OSError as error:
-        raise UnsafePath(f"The directory {directory} cannot be made ({error.strerror}): choose another path.") from error
-    if stat.S_ISLNK(found.st_mode):
-        raise UnsafePath(f"The socket's directory {directory} is a symbolic link: name the directory itself.")
-    if not stat.S_ISDIR(found.st_mode):
-        raise UnsafePath(f"The socket's directory {directory} is not a directory: choose another path.")
-    if found.st_uid != os.geteuid():
-        raise UnsafePath(f"The socket's directory {directory} belongs to uid {found.st_uid}: choose one of your own.")
-    if found.st_mode & _OTHERS:
-        raise UnsafePath(f"The socket's directory {directory} is open to others: run `chmod 700 {directory}`.")
-
-
-def _take_lock(path: Path) -> int:
-    lock_path = f"{path}.lock"
-    try:
-        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise UnsafePath(f"The lock file {lock_path} cannot be opened ({error.strerror}): move it away.") from error
-    try:
-        found = os.fstat(lock)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            raise UnsafePath(f"The lock file {lock_path} is not a plain file of ours: remove what is in its place.")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise AlreadyRunning(f"Another daemon holds {lock_path}: use that one, or stop it first.") from error
-    except BaseException:
-        os.close(lock)
-        raise
-    return lock
 
 
 def _remove_stale(path: Path) -> None:

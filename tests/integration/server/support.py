@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import socket
 import tempfile
@@ -127,6 +128,10 @@ class SampleApplication:
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         raise ValueError("on purpose")
 
+    async def on_fail_after(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(send, b"whole")
+        raise ValueError("on purpose")
+
     async def on_silent(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Return without an answer."""
 
@@ -172,7 +177,8 @@ class RunningServer:
     async def ask(self, request: bytes) -> Answer:
         """Send one request on a connection of its own and return the answer."""
         async with await self.connect() as client:
-            await client.send(request)
+            with contextlib.suppress(trio.BrokenResourceError):  # a refusal may be there before all is sent
+                await client.send(request)
             return await client.read_answer()
 
     async def check_fine(self) -> None:
@@ -281,6 +287,10 @@ class RawClient:
         with trio.fail_after(HANG_SECONDS):
             return await self._receive()
 
+    def has_input(self) -> bool:
+        """Whether something, or the end, could be read now."""
+        return bool(select.select([self.stream.socket], [], [], 0)[0])
+
     async def read_until(self, end: bytes) -> bytes:
         """Return everything up to the first read that ends with `end`."""
         data = b""
@@ -308,8 +318,8 @@ class RawClient:
 async def wait_until(condition: Callable[[], Any], *, seconds: float = 2) -> None:
     """Return as soon as `condition` holds, for what only the kernel or the scheduler can tell. Raises trio.TooSlowError."""
     with trio.fail_after(seconds):
-        while not condition():
-            await trio.sleep(0.005)  # noqa: ASYNC110 -- nothing else announces it
+        while not condition():  # noqa: ASYNC110 -- nothing else announces it
+            await trio.sleep(0.005)
 
 
 def open_descriptors() -> int:

@@ -113,7 +113,7 @@ def test_a_second_one_in_this_process_is_refused(directory: Path) -> None:
 
 
 def test_a_lock_of_another_process_decides_even_without_a_socket(directory: Path) -> None:
-    program = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+    program = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, 2); print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-S", "-c", program, os.fspath(directory / "s.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None

@@ -86,11 +86,11 @@ async def test_silent_peers_cannot_hold_the_exit(path: str) -> None:
 
 
 async def test_a_lingering_connection_does_not_hold_the_exit() -> None:
-    async with open_server(SampleApplication(), Limits(drain_timeout_seconds=60, stop_grace_seconds=60)) as server:
-        async with await server.connect() as client:
-            await client.send(b"nonsense\r\n\r\n")
-            await client.read_answer()
-            await wait_returned(server, 0.5)
+    limits = Limits(drain_timeout_seconds=60, stop_grace_seconds=60)
+    async with open_server(SampleApplication(), limits) as server, await server.connect() as client:
+        await client.send(b"nonsense\r\n\r\n")
+        await client.read_answer()
+        await wait_returned(server, 0.5)
 
 
 async def test_cancelling_ends_everything_at_once() -> None:

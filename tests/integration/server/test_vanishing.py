@@ -6,6 +6,7 @@ Source: RELIABILITY rows 29 and 34.
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import pytest
 import trio
@@ -58,7 +59,7 @@ async def test_three_hundred_vanish_and_nothing_stays(moment: str, caplog: pytes
         resident = resident_bytes()
         async with trio.open_nursery() as crowd:
             for number in range(CROWD):
-                crowd.start_soon(lambda n=number: vanish_once(server, moment, reset=n % 2 == 0))
+                crowd.start_soon(partial(vanish_once, server, moment, reset=number % 2 == 0))
         await server.check_fine()
         await wait_until(lambda: (open_descriptors(), living_tasks()) == before)
         assert server.activity.requests_open == 0

@@ -1,4 +1,4 @@
-"""Whatever the bytes, a head is incomplete, refused with a status, or sound; and where it ends does not depend on how it came."""
+"""Whatever the bytes, a head is incomplete, refused with a status, or sound, however the bytes came."""
 
 from __future__ import annotations
 
@@ -13,34 +13,10 @@ from nexusd.server.problems import Refused
 LIMITS = Limits(header_max_bytes=400, header_count_max=8)
 VALID = b"POST /a%20b?c HTTP/1.1\r\nHost: nexusd\r\nContent-Length: 3\r\nX-A: b\r\n\r\nabc"
 
-FRAGMENTS = st.sampled_from(
-    [
-        b"\r\n",
-        b"\n",
-        b"\r",
-        b" ",
-        b"\t",
-        b"\0",
-        b":",
-        b",",
-        b"%",
-        b"%00",
-        b"%ff",
-        b"*",
-        b"GET ",
-        b"/",
-        b"http://x",
-        b" HTTP/1.1\r\n",
-    ]
-    + [
-        b" HTTP/1.0\r\n",
-        b"Host: x\r\n",
-        b"Content-Length: 5\r\n",
-        b"Transfer-Encoding: chunked\r\n",
-        b"Expect: 100-continue\r\n",
-    ]
-    + [b"\r\n\r\n", b"\xff", "ü".encode(), b"A" * 50]
-)
+_SEPARATORS = [b"\r\n", b"\n", b"\r", b" ", b"\t", b"\0", b":", b",", b"%", b"%00", b"%ff", b"\xff", "ü".encode()]
+_PARTS = [b"GET ", b"*", b"/", b"http://x", b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b"A" * 50, b"\r\n\r\n"]
+_FIELDS = [b"Host: x\r\n", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n"]
+FRAGMENTS = st.sampled_from([*_SEPARATORS, *_PARTS, *_FIELDS])
 
 
 def verdict(data: bytes) -> tuple[str, int]:
