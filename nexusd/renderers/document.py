@@ -13,7 +13,7 @@ from nexusd.contract.base import Request
 from nexusd.renderers.inputs import Files, Source
 from nexusd.renderers.spec import RendererSpec, engine_command
 
-RESERVED_NAMES: Final = frozenset({"document.typ", ".nexusd-document.typ", ".packages", ".fonts"})
+RESERVED_NAMES: Final = ("document.typ", ".nexusd")  # the source itself, and the prefix of what the engine adds
 
 
 class DocumentInput(Request):
@@ -29,7 +29,7 @@ class DocumentInput(Request):
     def _check_places(cls, files: Files) -> Files:
         """Refuse what cannot lie in one folder with the document."""
         for path in files:
-            if path.split("/", 1)[0].casefold() in RESERVED_NAMES:
+            if path.casefold().startswith(RESERVED_NAMES):
                 raise ValueError(f"{path!r}: this name is the document's own")
             for end in (position for position, character in enumerate(path) if character == "/"):
                 if path[:end] in files:

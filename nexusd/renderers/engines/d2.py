@@ -13,6 +13,7 @@ and so on, which sort after the main one; in PDF the boards are the pages of one
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from typing import TYPE_CHECKING, Final
 
@@ -84,7 +85,7 @@ def draw_boards(job: ChildJob, source: str) -> dict[str, Path]:
         raise refusal(messages)
     files = sorted(folder.rglob("*.svg"), key=lambda path: (path.stem != "index", path.relative_to(folder).parts))
     if not files:
-        raise RendererFailed("D2 ended well but drew nothing")
+        raise InvalidInput(f"{NAME}: the source holds no shape, there is nothing to draw")
     if len(files) > BOARDS_MAX_COUNT:
         raise InvalidInput(f"{NAME}: {len(files)} boards; at most {BOARDS_MAX_COUNT} can be rendered in one job")
     return {board_name(path.relative_to(folder)): path for path in files}
@@ -108,12 +109,15 @@ def run_d2(job: ChildJob, source: str, output: Path) -> str | None:
     for needed in (folder, output):
         needed.mkdir(exist_ok=True)
     (folder / NAME).write_text(source, "utf-8", newline="")
-    argv = [str(program), *ARGUMENTS, NAME, str(output / "diagram.svg")]
+    # On paper nothing can be hovered over: D2 lists tooltips and links below the drawing.
+    appendix = () if job.input["format"] == "svg" else ("--force-appendix",)
+    argv = [str(program), *ARGUMENTS, *appendix, NAME, str(output / "diagram.svg")]
     done = subprocess.run(argv, cwd=folder, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode == 0:
         return None
     said = ANSI.sub("", (done.stdout + done.stderr).decode("utf-8", "replace"))
-    if OUT_OF_MEMORY.search(said):
+    if OUT_OF_MEMORY.search(said) or done.returncode == -signal.SIGKILL:
+        # Killed alone, while this process lives: only the kernel does that, to get memory back.
         raise MemoryError
     return tidy(said, str(folder)) or f"D2 ended with status {done.returncode} and said nothing"
 

@@ -86,7 +86,7 @@ def render_markdown(job: ChildJob, folder: Path, source: str, files: frozenset[s
 def compile_generated(folder: Path, main: str, *, system_fonts: bool) -> bytes:
     """Compile generated Typst. Its warnings are ours, not the user's: they are not shown."""
     (folder / GENERATED_NAME).write_text(main, "utf-8", newline="")
-    return Typesetting(root=folder, main=GENERATED_NAME, fonts=folder / ".fonts", system_fonts=system_fonts).compile(
+    return Typesetting(root=folder, main=GENERATED_NAME, fonts=folder / ".nexusd-fonts", system_fonts=system_fonts).compile(
         format="pdf"
     )[0]
 
@@ -105,12 +105,22 @@ def is_broken(folder: Path, path: str, kind: str) -> bool:
 def place_files(job: ChildJob, folder: Path) -> frozenset[str]:
     """Put the job's files where the source expects them; return their paths.
 
-    Hard links to the real files: nothing is copied, and Typst, which follows symbolic links, finds none.
+    Hard links to the real files where possible: Typst, which follows symbolic links, finds none.
     """
     folder.mkdir()
     references = job.input.get("files", {})
     for path, reference in references.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(os.path.realpath(asset_file(job, reference)), target)
+        place_file(os.path.realpath(asset_file(job, reference)), target)
     return frozenset(references)
+
+
+def place_file(source: str, target: Path) -> None:
+    """Link a file to another place, or copy it where links cannot be made, as between two mounts of a sandbox."""
+    try:
+        os.link(source, target)
+    except OSError:
+        import shutil
+
+        shutil.copyfile(source, target)

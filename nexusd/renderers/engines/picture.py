@@ -67,9 +67,10 @@ class Pages:
         """Move the fonts of a drawing into files, and let its styles call them by their new names."""
         styles = list(tree.iter(f"{{{SVG}}}style"))
         names: dict[str, str] = {}
-        for name, content in (face for style in styles for face in FACE.findall(style.text or "")):
+        faces = (face for style in styles for face in FACE.findall(style.text or ""))
+        for index, (name, content) in enumerate(faces):
             # Not the old name: Typst takes a trailing "-bold" for the style and drops it from the family.
-            names[name] = f"nexus{page}x{len(names)}"
+            names[name] = f"nexus{page}x{index}"
             (self._fonts / f"{names[name]}.ttf").write_bytes(to_truetype(base64.b64decode(content), names[name]))
         for style in styles:
             css = FACE.sub("", style.text or "")

@@ -39,7 +39,7 @@ class Typesetting(NamedTuple):
 
     def compile(self, **options: Any) -> tuple[bytes, list[str]]:
         """Return the file and the warnings. Raises TypesetError."""
-        packages = self.root / ".packages"  # never made: no package is found
+        packages = self.root / ".nexusd-packages"  # never made: no package is found
         for variable in PROXY_VARIABLES:
             os.environ[variable] = NOWHERE
         os.environ.pop("NO_PROXY", None)

@@ -1,7 +1,8 @@
-"""WOFF to TrueType, under another family name.
+"""WOFF (or TrueType) to TrueType, under another family name.
 
-D2 puts its fonts into the SVG as WOFF; Typst reads TrueType files and finds them by their family name. All of D2's fonts become
-the regular face of a family of their own, since D2's CSS asks for each by name and not by weight. Source: WOFF File Format 1.0.
+D2 puts its fonts into the SVG; Typst reads TrueType files and finds them by their family name. All of D2's fonts become the
+regular face of a family of their own, since D2's CSS asks for each by name and not by weight. Sources: WOFF File Format 1.0;
+OpenType 1.9, "Organization of an OpenType Font".
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ FONT_MAX_BYTES: Final = 32 * 1024 * 1024
 REGULAR_WEIGHT, REGULAR_SELECTION = 400, 0x40
 
 
-def to_truetype(woff: bytes, family: str) -> bytes:
-    """Return the font as TrueType, named `family`, regular. Raises RendererFailed when it is no WOFF font.
+def to_truetype(font: bytes, family: str) -> bytes:
+    """Return the font as TrueType, named `family`, regular. Raises RendererFailed when it cannot be read.
 
     The checksum over the whole file is left at nought, which every reader takes for "not given".
     """
     try:
-        flavor, tables = read_tables(woff)
+        flavor, tables = read_woff(font) if font[:4] == b"wOFF" else read_sfnt(font)
         tables[b"name"] = name_table(family)
         tables[b"OS/2"] = patched(tables[b"OS/2"], {4: REGULAR_WEIGHT, 62: REGULAR_SELECTION})
         tables[b"head"] = patched(tables[b"head"], {8: 0, 10: 0, 44: 0})
@@ -33,11 +34,18 @@ def to_truetype(woff: bytes, family: str) -> bytes:
     return sfnt(flavor, tables)
 
 
-def read_tables(woff: bytes) -> tuple[int, dict[bytes, bytes]]:
-    """Return the flavor and the unpacked tables."""
-    signature, flavor, _, count, *_ = HEADER.unpack_from(woff)
-    if signature != b"wOFF":
-        raise struct.error(f"not WOFF but {signature!r}")
+def read_sfnt(font: bytes) -> tuple[int, dict[bytes, bytes]]:
+    """Return the flavor and the tables of a TrueType file."""
+    flavor, count = struct.unpack_from(">IH", font)
+    if flavor not in (0x00010000, int.from_bytes(b"OTTO")):
+        raise struct.error(f"neither WOFF nor TrueType: {font[:4]!r}")
+    entries = [struct.unpack_from(">4s3I", font, 12 + 16 * index) for index in range(count)]
+    return flavor, {tag: font[offset : offset + size] for tag, _, offset, size in entries}
+
+
+def read_woff(woff: bytes) -> tuple[int, dict[bytes, bytes]]:
+    """Return the flavor and the unpacked tables of a WOFF file."""
+    _, flavor, _, count, *_ = HEADER.unpack_from(woff)
     tables = {}
     for index in range(count):
         tag, offset, packed, size, _ = ENTRY.unpack_from(woff, HEADER.size + index * ENTRY.size)
