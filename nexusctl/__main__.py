@@ -19,6 +19,11 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.stderr.write("nexusctl: interrupted\n")
         sys.exit(130)
+    except BrokenPipeError:
+        from nexusctl.output.screen import silence
+
+        silence()
+        sys.exit(141)
 
 
 def _main() -> NoReturn:
@@ -28,6 +33,7 @@ def _main() -> NoReturn:
         from nexusd import __version__
 
         sys.stdout.write(f"nexusctl {__version__}\n")
+        sys.stdout.flush()
         sys.exit(0)
     from nexusctl.cli import run
 

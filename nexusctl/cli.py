@@ -12,7 +12,6 @@ error, never with a traceback.
 from __future__ import annotations
 
 import functools
-import os
 import signal
 import sys
 from importlib import import_module
@@ -135,7 +134,7 @@ def _guarded(verb: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             _exit_with(Interrupted("interrupted"), verbose=context.obj.verbose)
         except BrokenPipeError:
-            exit_broken_pipe()
+            _leave_silently()
 
     return guarded
 
@@ -146,15 +145,14 @@ def _exit_with(error: NexusctlError, *, verbose: bool) -> NoReturn:
     try:
         write_error(error, verbose=verbose)
     except BrokenPipeError:
-        exit_broken_pipe()
+        _leave_silently()
     sys.exit(error.exit_code)
 
 
-def exit_broken_pipe() -> NoReturn:
-    """End in silence: who read our output has gone. What is still buffered goes nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
+def _leave_silently() -> NoReturn:
+    from nexusctl.output.screen import silence
+
+    silence()
     sys.exit(ExitCode.BROKEN_PIPE)
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 IDLE_EXIT: Final = "10m"
 IDLE_EXIT_WORDS: Final = "10 minutes"
 START_TIMEOUT_SECONDS: Final = 15.0
-SUPERVISOR_GRACE_SECONDS: Final = 3.0
+SUPERVISOR_GRACE_SECONDS: Final = 2.0
 ALREADY_RUNNING: Final = 75  # EX_TEMPFAIL: the daemon's exit code when another holds the lock
 WINNER_SECONDS: Final = 2.0
 LOG_NAME: Final = "nexusd.log"
@@ -77,17 +77,21 @@ class Starter:
             raise not_running(self._path)
         self._start()
 
-    def revive(self, silent_seconds: float) -> None:
-        """Start a daemon in place of one that died `silent_seconds` ago. Raises Unreachable when that fails.
+    def revive(self, silent_seconds: float) -> bool:
+        """Start a daemon in place of one that died `silent_seconds` ago. Return whether there is a new one.
+
+        Raises Unreachable when the start fails.
 
         One that we started has no supervisor, so it is replaced at once. Another's may: it gets a grace, so that we do
         not take the socket from under a unit that is restarting.
         """
         check_owner(self._path)
         if not self._allowed or is_answering(self._path):
-            return
-        if self._pid is not None or silent_seconds >= SUPERVISOR_GRACE_SECONDS:
-            self._start()
+            return False
+        if self._pid is None and silent_seconds < SUPERVISOR_GRACE_SECONDS:
+            return False
+        self._start()
+        return True
 
     def _start(self) -> None:
         deadline = time.monotonic() + self._timeout_seconds

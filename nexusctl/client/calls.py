@@ -80,7 +80,7 @@ def read_problem(status: int, body: bytes, retry_after: str | None = None) -> Re
         problem.detail,
         slug=problem.slug,
         status=status,
-        hint="\n".join(places) or _hint(problem),
+        hint="\n".join(places) or None,
         retry_after_seconds=_seconds(retry_after),
     )
 
@@ -182,12 +182,6 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(UPLOAD_CHUNK_BYTES):
             yield chunk
-
-
-def _hint(problem: Problem) -> str | None:
-    if problem.slug == "already-finished" and problem.job_status:
-        return f"it is {problem.job_status}"
-    return None
 
 
 def _seconds(text: str | None) -> float | None:

@@ -15,17 +15,17 @@ from nexusctl.errors import Unreachable
 
 PATIENCE_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 0.05
-_LONGEST_PAUSE_SECONDS: Final = 2.0
+_LONGEST_PAUSE_SECONDS: Final = 1.0
 
-Revive = Callable[[float], None]
+Revive = Callable[[float], bool]
 Notice = Callable[[str], None]
 
 
 class Patience:
     """The failures since the daemon last answered. Call `failed` after each, `answered` after each success.
 
-    `revive` is called on every failure with the seconds since the last answer, and may start a daemon. `notice` is told
-    once that the daemon was lost.
+    `revive` is called on every failure with the seconds since the last answer, and may start a daemon; it returns whether
+    it did. `notice` is told once that the daemon was lost.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Patience:
         silent_seconds = now - self._lost_at
         if silent_seconds > self._seconds:
             raise Unreachable(f"nexusd has not answered for {silent_seconds:.0f} seconds: {reason}")
-        if self._revive is not None:
-            self._revive(silent_seconds)
+        if self._revive is not None and self._revive(silent_seconds):
+            self._pause = _FIRST_PAUSE_SECONDS
         self._sleep(pause_seconds if pause_seconds is not None else self._pause * random.uniform(0.5, 1.5))
         self._pause = min(self._pause * 2, _LONGEST_PAUSE_SECONDS)

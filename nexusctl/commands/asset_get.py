@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nexusctl.commands.options import Json
+from nexusctl.commands.options import AssetId, Json
 
 if TYPE_CHECKING:
     from nexusctl.commands.session import Session
@@ -21,7 +21,7 @@ EXAMPLES = (
 
 def run(
     context: typer.Context,
-    asset: Annotated[str, typer.Argument(metavar="ASSET", help="The asset's id.", show_default=False)],
+    asset: AssetId,
     out: Annotated[
         str | None,
         typer.Option(

@@ -27,16 +27,20 @@ def follow(
     screen: Screen,
     job_id: str,
     *,
-    title: str,
+    title: str | None,
     write: Callable[[str], None],
     on_event: Callable[[StreamEvent], None] | None = None,
+    tell_end: bool = True,
 ) -> JobSummary:
-    """Show a job's events until its terminal status, which is returned. Raises Interrupted on Ctrl-C."""
+    """Show a job's events until its terminal status, which is returned. Without a title nothing is drawn.
+
+    Raises Interrupted on Ctrl-C.
+    """
     last: JobSummary | None = None
     try:
-        with open_display(screen, title, write) as display:
+        with open_display(screen, title, write, tell_end=tell_end) as display:
             for event in nexus.follow_job(job_id):
-                display.show(event)
+                display.show(event.data)
                 if on_event is not None:
                     on_event(event)
                 if isinstance(event.data, JobEvent):

@@ -4,6 +4,15 @@ from typing import Annotated
 
 import typer
 
+
+def refuse_empty(text: str) -> str:
+    """Return an id. An empty one would name the list of all."""
+    if not text:
+        raise typer.BadParameter("it is empty")
+    return text
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes: results and errors only.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False, callback=refuse_empty)]
+AssetId = Annotated[str, typer.Argument(metavar="ASSET", help="The asset's id.", show_default=False, callback=refuse_empty)]

@@ -147,7 +147,7 @@ def _submit_and_follow(
         raise Interrupted("interrupted while submitting", hint=hint) from None
     if not screen.note_style.is_terminal:
         screen.note(f"submitted job {accepted.job_id}")
-    return follow(session, nexus, screen, accepted.job_id, title=title, write=screen.note)
+    return follow(session, nexus, screen, accepted.job_id, title=title, write=screen.note, tell_end=False)
 
 
 def _finish(

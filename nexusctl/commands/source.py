@@ -7,6 +7,7 @@ The result's default place is beside the source with the format's extension, as 
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,12 +91,12 @@ def choose_target(file: str, out: str | None, result_format: str) -> Target:
         if file == STDIN:
             raise UsageError("a source from standard input has no name", hint="say where the result goes with -o FILE")
         target = Target(Path(file).with_suffix(f".{result_format}"))
-    elif Path(out).is_dir():
+    elif os.path.isdir(out):
         target = Target(Path(out, Path(file if file != STDIN else "stdin").name).with_suffix(f".{result_format}"))
     else:
         target = Target(Path(out))
     target.check()
-    if target.path is not None and file != STDIN and target.path.exists() and target.path.samefile(file):
+    if target.path is not None and file != STDIN and os.path.exists(target.path) and target.path.samefile(file):
         raise UsageError(f"the result would overwrite the source {file}", hint="name another file with -o FILE")
     return target
 
@@ -131,8 +132,7 @@ def read_source(file: str) -> str:
 
 
 def _is_plain_name(out: str) -> bool:
-    path = Path(out)
-    return path.is_file() or not path.exists()
+    return os.path.isfile(out) or not os.path.exists(out)
 
 
 def _known_types() -> str:

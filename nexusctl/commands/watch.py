@@ -25,17 +25,18 @@ def run(context: typer.Context, job: JobId, as_json: Json = False, quiet: Quiet 
     from nexusctl.output.screen import Screen
 
     session: Session = context.obj
-    screen = Screen(quiet=quiet or as_json)
+    screen = Screen(quiet=quiet)
     with session.connect(screen) as nexus:
         from nexusctl.commands.following import follow, require_done
         from nexusctl.output.present import event_line
 
         on_event = _json_writer(screen) if as_json else None
-        ended = follow(session, nexus, screen, job, title=f"job {job[-8:]}", write=screen.write_at_once, on_event=on_event)
+        title = None if as_json else f"job {job[-8:]}"
+        ended = follow(session, nexus, screen, job, title=title, write=screen.write_at_once, on_event=on_event)
         drawn = screen.note_style.is_terminal and not as_json and not quiet
         if drawn:  # the bar is gone: say how it ended
             screen.write(event_line(ended, screen.style))
-        if ended.result_asset_id is not None:
+        if ended.result_asset_id is not None and not as_json:
             screen.note(f"get the result with: {session.suggest('asset-get', ended.result_asset_id)}")
         require_done(session, ended)
 

@@ -5,12 +5,11 @@ Owns which fields are shown, in what words and colours. Everything that came fro
 
 from __future__ import annotations
 
-import textwrap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from nexusctl.output.table import Cell, format_table
-from nexusctl.output.text import cell_width, clean, clean_line, shorten
+from nexusctl.output.text import clean, clean_line, shorten, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,8 +55,8 @@ def describe(job: JobSummary) -> str:
     """Return the one thing to know about a job, on one line."""
     if job.error_message or job.error_code:
         return clean_line(": ".join(part for part in (job.error_code, job.error_message) if part))
-    if job.status.is_terminal:
-        return f"asset {clean_line(job.result_asset_id)}" if job.result_asset_id else ""
+    if job.started_at is not None and job.finished_at is not None:
+        return f"took {(job.finished_at - job.started_at).total_seconds():.1f} s"
     if job.progress is None:
         return clean_line(job.progress_message or "")
     return f"{job.progress:.0%} {clean_line(job.progress_message or '')}".strip()
@@ -128,7 +127,8 @@ def asset_line(asset: Asset) -> str:
 def event_line(job: JobSummary, style: Style) -> str:
     """Return a change of a job's status on one line."""
     status = status_cell(job)
-    return f"{style.paint(status.text, status.colour)} {describe(job)}".rstrip()
+    detail = f"asset {clean_line(job.result_asset_id)}" if job.result_asset_id else describe(job)
+    return f"{style.paint(status.text, status.colour)} {detail}".rstrip()
 
 
 def format_fields(fields: Sequence[tuple[str, str | None]], style: Style) -> str:
@@ -149,10 +149,8 @@ def format_fields(fields: Sequence[tuple[str, str | None]], style: Style) -> str
 
 
 def _wrapped(line: str, style: Style, indent: int) -> list[str]:
-    """Return a line in pieces that fit. Words are never cut: an id or a path must stay whole to be copied."""
-    if style.width is None or cell_width(line) <= style.width - indent or "\x1b" in line:
-        return [line]
-    return textwrap.wrap(line, style.width - indent, break_long_words=False, break_on_hyphens=False) or [""]
+    painted = "\x1b" in line  # only a status is, and that is short
+    return [line] if painted or style.width is None else wrap(line, style.width - indent)
 
 
 def _attempt_line(attempt: Attempt) -> str:

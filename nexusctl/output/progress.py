@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from pydantic import BaseModel
     from rich.progress import Progress, TaskID
 
-    from nexusctl.client.following import StreamEvent
     from nexusctl.output.screen import Screen
 
 _TENTHS = 10
@@ -29,7 +29,7 @@ _WIDE = 60
 
 
 class Display(Protocol):
-    """Something that shows events."""
+    """Something that shows events, as the contract has them; those it does not know it leaves out."""
 
     def __enter__(self) -> Self: ...
 
@@ -37,18 +37,18 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
 
-    def show(self, event: StreamEvent) -> None:
+    def show(self, event: BaseModel) -> None:
         """Show one event."""
 
 
-def open_display(screen: Screen, title: str, write: Callable[[str], None]) -> Display:
-    """Return the display that suits the screen; plain lines go to `write`."""
+def open_display(screen: Screen, title: str | None, write: Callable[[str], None], *, tell_end: bool = True) -> Display:
+    """Return the display that suits the screen; plain lines go to `write`, the last of them only with `tell_end`."""
     style = screen.note_style
-    if screen.quiet:
+    if screen.quiet or title is None:
         return Silence()
     if style.is_terminal and style.width is not None and sys.stderr.encoding and _is_lively():
         return Bar(title, style.width)
-    return Lines(screen, write)
+    return Lines(screen, write, tell_end=tell_end)
 
 
 class Silence:
@@ -62,28 +62,30 @@ class Silence:
     ) -> None:
         """Nothing to put back."""
 
-    def show(self, event: StreamEvent) -> None:
+    def show(self, event: BaseModel) -> None:
         """Show nothing."""
 
 
 class Lines(Silence):
     """Plain lines."""
 
-    def __init__(self, screen: Screen, write: Callable[[str], None]) -> None:
+    def __init__(self, screen: Screen, write: Callable[[str], None], *, tell_end: bool = True) -> None:
         self._screen = screen
         self._write = write
+        self._tell_end = tell_end
         self._last_tenth = -1
         self._last_message: str | None = None
 
-    def show(self, event: StreamEvent) -> None:
+    def show(self, event: BaseModel) -> None:
         """Write a line, when the event says something new."""
-        if isinstance(event.data, JobEvent):
+        if isinstance(event, JobEvent):
             self._last_tenth, self._last_message = -1, None
-            self._write(event_line(event.data.job, self._screen.style))
-        elif isinstance(event.data, ProgressEvent):
-            self._show_progress(event.data)
-        elif isinstance(event.data, ResetEvent):
-            self._write(f"some events are gone ({event.data.reason}), going on from what is kept")
+            if self._tell_end or not event.job.status.is_terminal:
+                self._write(event_line(event.job, self._screen.style))
+        elif isinstance(event, ProgressEvent):
+            self._show_progress(event)
+        elif isinstance(event, ResetEvent):
+            self._write(f"some events are gone ({event.reason}), going on from what is kept")
 
     def _show_progress(self, data: ProgressEvent) -> None:
         tenth, message = int(data.progress * _TENTHS), clean_line(data.message or "")
@@ -95,17 +97,12 @@ class Lines(Silence):
 class Bar(Silence):
     """A bar of rich's, on standard error, gone when it ends."""
 
+    _task: TaskID
+
     def __init__(self, title: str, width: int) -> None:
         self._title = clean_line(title)
         self._width = width
         self._progress: Progress | None = None
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        self._progress = _new_progress(self._width)
-        self._task = self._progress.add_task(self._text("submitted"), total=None)
-        self._progress.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
@@ -114,15 +111,17 @@ class Bar(Silence):
         if self._progress is not None:
             self._progress.stop()
 
-    def show(self, event: StreamEvent) -> None:
-        """Move the bar."""
-        if self._progress is None or self._task is None:
-            return
-        if isinstance(event.data, ProgressEvent):
-            message = clean_line(event.data.message or "running")
-            self._progress.update(self._task, total=1.0, completed=event.data.progress, description=self._text(message))
-        elif isinstance(event.data, JobEvent):
-            job = event.data.job
+    def show(self, event: BaseModel) -> None:
+        """Move the bar, which appears with the first event: by then `__exit__` is certain to take it away, whatever comes."""
+        if self._progress is None:
+            self._progress = _new_progress(self._width)
+            self._task = self._progress.add_task(self._text("submitted"), total=None)
+            self._progress.start()
+        if isinstance(event, ProgressEvent):
+            message = clean_line(event.message or "running")
+            self._progress.update(self._task, total=1.0, completed=event.progress, description=self._text(message))
+        elif isinstance(event, JobEvent):
+            job = event.job
             # Nothing is known yet: the bar pulses. After a retry it begins anew.
             known = {"total": 1.0, "completed": job.progress} if job.progress is not None else {"total": None, "completed": 0.0}
             self._progress.update(self._task, description=self._text(str(job.status)), **known)

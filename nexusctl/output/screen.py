@@ -18,7 +18,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
-from nexusctl.output.text import clean, json_text
+from nexusctl.output.text import clean, json_text, wrap
 
 if TYPE_CHECKING:
     from nexusctl.errors import NexusctlError
@@ -87,18 +87,22 @@ class Screen:
 def write_error(error: NexusctlError, *, verbose: bool) -> None:
     """Say what went wrong, then what to do, and with `verbose` the stable name of the error."""
     style = style_of(sys.stderr)
-    slug = f" [{error.slug}]" if verbose else ""
-    lines = [f"{style.paint('nexusctl:', 'red')} {_indented(str(error))}{slug}"]
-    if error.hint:
-        lines.append(f"  {_indented(error.hint)}")
-    _write_error("\n".join(lines) + "\n")
-
-
-def _indented(text: str) -> str:
-    return clean(text).strip().replace("\n", "\n  ")
+    what, *more = clean(str(error)).strip().split("\n")
+    what += f" [{error.slug}]" if verbose else ""
+    first, *rest = wrap(f"nexusctl: {what}", style.width, indent="  ")
+    for line in [*more, *clean(error.hint or "").strip().split("\n")]:
+        rest += wrap(f"  {line}", style.width, indent="  ") if line.strip() else []
+    _write_error("\n".join([first.replace("nexusctl:", style.paint("nexusctl:", "red"), 1), *rest]) + "\n")
 
 
 def _write_error(text: str) -> None:
     sys.stdout.flush()  # so that the two streams keep their order where they end in one file
     sys.stderr.write(text)
     sys.stderr.flush()
+
+
+def silence() -> None:
+    """Let what is still buffered go nowhere: who read it has gone, and the interpreter would complain at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())

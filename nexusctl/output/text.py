@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 import unicodedata
 from typing import Any, Final
 
@@ -65,6 +66,16 @@ def shorten(text: str, width: int) -> str:
             break
         kept.append(character)
     return "".join(kept).rstrip() + ELLIPSIS if width > 0 else ""
+
+
+def wrap(line: str, width: int | None, *, indent: str = "") -> list[str]:
+    """Return a line in pieces that fit, later ones indented. Words are never cut: ids and paths are there to be copied."""
+    if width is None or cell_width(line) <= width:
+        return [line]
+    pieces = textwrap.wrap(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+    return pieces or [""]
 
 
 def pad(text: str, width: int) -> str:

@@ -54,7 +54,7 @@ def program(place: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     script = place / "python"
     script.write_text(PRELUDE.format(python=sys.executable) + textwrap.dedent(body))
     script.chmod(0o700)
-    monkeypatch.setattr(autostart.sys, "executable", str(script))
+    monkeypatch.setattr(sys, "executable", str(script))
 
 
 def starter(place: Path, said: list[str], *, allowed: bool = True, timeout_seconds: float = 10) -> Starter:
@@ -114,6 +114,13 @@ def test_a_daemon_that_ends_at_once_is_reported_with_its_last_words(place: Path,
 
 
 @pytest.mark.slow
+def test_a_daemon_that_only_says_how_far_it_is_is_not_ready(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(place, monkeypatch, 'notify("STATUS=migrating"); sys.exit(78)')
+    with pytest.raises(Unreachable, match="exit code 78"):
+        starter(place, []).ensure()
+
+
+@pytest.mark.slow
 def test_the_loser_of_a_race_goes_to_the_winner(place: Path, monkeypatch: pytest.MonkeyPatch, spawned: list[int]) -> None:
     program(
         place,
@@ -155,7 +162,7 @@ def test_a_winner_that_was_stopping_is_replaced(place: Path, monkeypatch: pytest
 def test_a_race_without_a_winner_ends(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autostart, "WINNER_SECONDS", 0.05)
     program(place, monkeypatch, "sys.exit(75)")
-    with pytest.raises(Unreachable, match="does not answer"):
+    with pytest.raises(Unreachable, match=r"does not answer|not ready in time"):
         starter(place, [], timeout_seconds=0.2).ensure()
 
 

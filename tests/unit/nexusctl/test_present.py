@@ -28,7 +28,7 @@ def job(status: str = "queued", **changes: Any) -> Job:
 JOBS: list[JobSummary] = [
     job("running", progress=0.42, progressMessage="漢字 encoding", startedAt=documents.MOMENT),
     job("failed", errorCode="invalid_input", errorMessage=LONG),
-    job("done", resultAssetId=documents.ASSET_ID),
+    job("done", resultAssetId=documents.ASSET_ID, startedAt=documents.MOMENT, finishedAt=documents.MOMENT),
 ]
 
 
@@ -132,7 +132,7 @@ def test_a_job_that_was_asked_to_stop_is_cancelling() -> None:
 
 
 def test_describe_says_the_one_thing_to_know() -> None:
-    assert [describe(each) for each in JOBS] == ["42% 漢字 encoding", f"invalid_input: {LONG}", f"asset {documents.ASSET_ID}"]
+    assert [describe(each) for each in JOBS] == ["42% 漢字 encoding", f"invalid_input: {LONG}", "took 0.0 s"]
     assert describe(job("queued")) == ""
 
 

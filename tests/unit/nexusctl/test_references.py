@@ -97,6 +97,7 @@ def test_a_file_below_the_folder_is_sent_under_its_normal_path(folder: Path, tar
     ("target", "reason"),
     [
         ("../secret", "outside"),
+        ("../doc/a.png", "outside"),
         ("%2e%2e/secret", "outside"),
         ("img/../../secret", "outside"),
         ("/etc/passwd", "outside"),

@@ -100,7 +100,7 @@ def test_plain_lines_are_few() -> None:
     stream += status_frame(200, "done", resultAssetId="a-1")
     with Lines(Screen(), lines.append) as display:
         for event in Following().receive(stream):
-            display.show(event)
+            display.show(event.data)
     assert lines[:3] == ["queued", "running", "  0% drawing"]
     assert lines[-2:] == ["100% drawing", "done asset a-1"]
     assert len(lines) == 14
@@ -114,10 +114,15 @@ def test_a_bar_fits_and_leaves_the_terminal_as_it_was(width: int, monkeypatch: p
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     stream = status_frame(1, "running") + progress_frame(2, 0.5, "drawing \x1b[31m" + "x" * 100) + status_frame(3, "queued")
-    with pytest.raises(KeyboardInterrupt), Bar("a-long-name.d2", width) as display:
-        for event in Following().receive(stream):
-            display.show(event)
-        raise KeyboardInterrupt
+
+    def show_all() -> None:
+        with Bar("a-long-name.d2", width) as display:
+            for event in Following().receive(stream):
+                display.show(event.data)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        show_all()
     written = terminal.getvalue()
     assert "\x1b[31mx" not in written
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
