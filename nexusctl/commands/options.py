@@ -14,5 +14,6 @@ def refuse_empty(text: str) -> str:
 
 Json = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes: results and errors only.")]
+SourceTask = Annotated[str | None, typer.Option("--source-task", metavar="ID", help="The conversation task that asks for it.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False, callback=refuse_empty)]
 AssetId = Annotated[str, typer.Argument(metavar="ASSET", help="The asset's id.", show_default=False, callback=refuse_empty)]

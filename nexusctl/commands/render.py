@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nexusctl.commands.options import Json, Quiet
+from nexusctl.commands.options import Json, Quiet, SourceTask
 
 if TYPE_CHECKING:
     from nexusctl.client.nexus import Nexus
@@ -46,6 +46,7 @@ def run(
     result_format: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help="svg, png or pdf. Default: what OUT ends in.")
     ] = None,
+    source_task: SourceTask = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -55,6 +56,7 @@ def run(
     the result. Ctrl-C detaches; the job goes on.
     """
     from nexusctl.commands.source import check_file, choose_target, infer_format, infer_kind, read_source
+    from nexusctl.commands.submission import make_submission
     from nexusctl.errors import UsageError
     from nexusctl.output.screen import Screen
 
@@ -68,8 +70,11 @@ def run(
     target = choose_target(file, out, wanted)
     source = read_source(file)
     references = _find_references(kind, source, file, screen)
+    given = {} if source_task is None else {"source_task_id": source_task}
+    make_submission(kind.job_type, {}, given)  # a wrong option is refused before anything is contacted
     with session.connect(screen) as nexus:
-        submission = _prepare(nexus, kind, source, wanted, file, references)
+        job_input = _prepare(nexus, kind, source, wanted, file, references)
+        submission = make_submission(kind.job_type, job_input, given)
         job = _submit_and_follow(session, nexus, screen, submission, title=Path(file).name)
         _finish(session, nexus, screen, job, target, as_json=as_json)
 
@@ -84,11 +89,10 @@ def _find_references(kind: "Kind", source: str, file: str, screen: "Screen") -> 
     return references
 
 
-def _prepare(nexus: "Nexus", kind: "Kind", source: str, wanted: str, file: str, references: "References") -> "JobSubmission":
-    """Upload what must be uploaded, and return what to submit."""
+def _prepare(nexus: "Nexus", kind: "Kind", source: str, wanted: str, file: str, references: "References") -> dict[str, Any]:
+    """Upload what must be uploaded, and return the job's input."""
     from nexusctl.commands.source import CONTENT_TYPES
     from nexusd.contract.assets import ASSET_REFERENCE_KEY
-    from nexusd.contract.jobs import JobSubmission
 
     job_input: dict[str, Any] = {"language": kind.language, "source": source, "format": wanted}
     if len(json.dumps(source, ensure_ascii=False).encode()) > INLINE_MAX_BYTES:
@@ -99,7 +103,7 @@ def _prepare(nexus: "Nexus", kind: "Kind", source: str, wanted: str, file: str, 
             key: {ASSET_REFERENCE_KEY: _have_asset(nexus, path, Path(key).name, _content_type(key)).id}
             for key, path in references.files.items()
         }
-    return JobSubmission(job_type=kind.job_type, input=job_input)
+    return job_input
 
 
 def _have_asset(nexus: "Nexus", body: bytes | Path, filename: str, content_type: str) -> "Asset":

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from nexusctl.commands.options import Json, Quiet
+from nexusctl.commands.options import Json, Quiet, SourceTask
 
 if TYPE_CHECKING:
     from nexusctl.commands.session import Session
-    from nexusd.contract.jobs import JobSubmission
 
 SHORT_HELP = "Submit a job and print its id."
 EXAMPLES = (
@@ -30,9 +29,7 @@ def run(
             "--input", metavar="INPUT", help="@file.json, - for standard input, or a JSON object.", show_default=False
         ),
     ],
-    source_task: Annotated[
-        str | None, typer.Option("--source-task", metavar="ID", help="The conversation task that asks for it.")
-    ] = None,
+    source_task: SourceTask = None,
     priority: Annotated[int | None, typer.Option("--priority", metavar="N", help="Higher starts first; default 0.")] = None,
     timeout: Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="For each attempt.")] = None,
     max_attempts: Annotated[int | None, typer.Option("--max-attempts", metavar="N", help="Default 3.")] = None,
@@ -46,6 +43,7 @@ def run(
     """Submit a job and print its id. Does not wait for it: see `nexusctl watch`."""
     import uuid
 
+    from nexusctl.commands.submission import make_submission
     from nexusctl.output.screen import Screen
 
     session: Session = context.obj
@@ -57,7 +55,7 @@ def run(
         "max_attempts": max_attempts,
     }
     document = read_input(job_input)
-    submission = _check(job_type, document, {name: value for name, value in given.items() if value is not None})
+    submission = make_submission(job_type, document, {name: value for name, value in given.items() if value is not None})
     if key is not None:
         check_key(key)
     with session.connect(screen) as nexus:
@@ -107,16 +105,3 @@ def check_key(key: str) -> None:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def _check(job_type: str, document: dict[str, Any], given: dict[str, Any]) -> "JobSubmission":
-    from pydantic import ValidationError
-
-    from nexusctl.errors import UsageError
-    from nexusd.contract.jobs import JobSubmission
-
-    try:
-        return JobSubmission(job_type=job_type, input=document, **given)
-    except ValidationError as error:
-        reasons = [f"{'/'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)]
-        raise UsageError("the submission is not valid", hint="\n".join(reasons)) from None

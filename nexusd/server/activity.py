@@ -1,6 +1,6 @@
 """How many requests are open, and whether it has been quiet for long.
 
-Owns the count of ASGI calls in flight, streams included. Leaves out connections: one that is kept alive without a request
+Owns the count of ASGI calls in flight, streams included, and the time of the last thing that happened. Leaves out connections: one that is kept alive without a request
 is not activity.
 
 Invariant: `requests_open` is never negative, and every `request_began` has its `request_ended`.
@@ -32,8 +32,12 @@ class Activity:
                 self._ended.set()
                 self._ended = None
 
+    def note(self) -> None:
+        """Note that something else happened just now that is no quiet either: the stretch begins anew."""
+        self._quiet_since = trio.current_time()
+
     async def wait_quiet(self, seconds: float) -> None:
-        """Return once no request was open for `seconds` in a row, counted from this call at the earliest.
+        """Return once no request was open and nothing noted for `seconds` in a row, counted from this call at the earliest.
 
         Cancellation: nothing is left behind.
         """

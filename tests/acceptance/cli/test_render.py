@@ -69,6 +69,14 @@ def test_a_document_takes_its_pictures_along_once(home: Home) -> None:
     assert home.result("status")["assets"] == 3, "two results and one picture"
 
 
+def test_what_is_made_is_traceable_to_the_task_that_asked(shared: Home) -> None:
+    shared.file("flow.d2", FLOW)
+    made = shared.result("render", "flow.d2", "-o", "flow.svg", "--source-task", "chat-42")
+    assert made["sourceTaskId"] == "chat-42"
+    assert [asset["sourceTaskId"] for asset in made["assets"]] == ["chat-42"]
+    assert made["id"] in shared.run("ls", "--task", "chat-42").stdout
+
+
 def test_a_long_source_goes_as_an_asset(shared: Home) -> None:
     shared.file("long.md", "# Long\n\n" + "<!-- nothing to see -->\n" * 50_000)
     assert shared.run("render", "long.md").returncode == 0
@@ -124,6 +132,7 @@ def test_usage_errors_come_before_anything_is_contacted(home: Home) -> None:
         ["flow.d2", "-o", "flow.d2", "--format", "svg"],
         ["flow.d2", "--type", "video"],
         ["flow.d2", "--no-such-option"],
+        ["flow.d2", "--source-task", ""],
         [],
     ):
         done = home.run("render", *arguments)

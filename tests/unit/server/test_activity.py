@@ -36,6 +36,15 @@ async def test_a_short_request_in_between_starts_it_anew(autojump_clock: trio.te
     assert trio.current_time() == pytest.approx(150 + 60)
 
 
+async def test_what_is_noted_starts_it_anew(autojump_clock: trio.testing.MockClock) -> None:
+    activity = Activity()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(activity.wait_quiet, 60)
+        await trio.sleep(50)
+        activity.note()
+    assert trio.current_time() == pytest.approx(50 + 60)
+
+
 async def test_one_of_two_that_ends_is_not_quiet(autojump_clock: trio.testing.MockClock) -> None:
     activity = Activity()
     activity.request_began()
