@@ -1,7 +1,7 @@
 """`nexusd`: reads the command line and the settings, and runs the daemon in the foreground.
 
 Exit codes: 0 stopped in order; 1 an error nobody expected (its traceback is in the log); 2 usage; 75 another daemon is running;
-78 the daemon cannot start as things are, and says why in one line.
+78 the daemon cannot start as things are, and says why in one line; 130 interrupted while starting.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nexusd.settings import Settings
 
 EXIT_ERROR: Final = 1
+EXIT_INTERRUPTED: Final = 130
 EXIT_ALREADY_RUNNING: Final = 75
 EXIT_REFUSED: Final = 78
 PRIVATE_UMASK: Final = 0o077
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StartRefused as refused:
         print(f"nexusd: {refused}", file=sys.stderr)  # noqa: T201 - the log may not be set up yet
         return EXIT_ALREADY_RUNNING if isinstance(refused, AlreadyRunning) else EXIT_REFUSED
+    except KeyboardInterrupt:  # before the daemon listens to signals itself
+        return EXIT_INTERRUPTED
     except Exception:
         logging.getLogger("nexusd").critical("nexusd ends by an unexpected error", exc_info=True)
         return EXIT_ERROR

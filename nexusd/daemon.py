@@ -200,9 +200,10 @@ async def _stop_when_idle(seconds: float, activity: Activity, database: Database
     """Set `stopping` after so long without a request, a stream, an event, or a job that is not over."""
     while True:
         await activity.wait_quiet(seconds)
+        cursor = hub.highest_event_id  # before the look at the store: what comes meanwhile must not be missed
         if await database.read(queries.has_active_jobs):
-            await hub.wait_newer(hub.highest_event_id)  # its next step is an event, which begins the stretch anew
-        elif not activity.requests_open:
+            await hub.wait_newer(cursor)  # its next step is an event, which begins the stretch anew
+        elif not activity.requests_open and hub.highest_event_id == cursor:
             logger.info("nothing to do", extra={"seconds": seconds})
             stopping.set()
             return

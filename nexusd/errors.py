@@ -3,7 +3,7 @@
 NexusdError
 ├── RequestError                 the caller's doing: another request would succeed
 │   ├── InvalidRequest           well-formed, but a field is wrong; names each one
-│   ├── MalformedRequest         not readable at all: bad JSON, bad header, bad cursor
+│   ├── MalformedRequest         not readable at all: bad JSON, a bad header
 │   ├── PayloadTooLarge          a body passed its stated limit
 │   ├── UnsupportedMediaType     a body of a kind this route does not take
 │   ├── Forbidden                a stranger, a browser, or a wrong Host
@@ -67,7 +67,7 @@ class InvalidRequest(RequestError):
 
 
 class MalformedRequest(RequestError):
-    """Not readable: bad JSON, a header that is not what it must be, a cursor nobody gave out."""
+    """Not readable: bad JSON, a header that is not what it must be."""
 
     slug = "malformed-request"
     title = "The request cannot be read"

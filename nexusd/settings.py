@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from platformdirs import user_config_path, user_state_path
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from nexusd.contract.paths import default_socket_path
 from nexusd.errors import InvalidSettings
@@ -25,14 +31,22 @@ def config_file() -> Path:
     return user_config_path("nexusd") / "config.toml"
 
 
+def _settle_path(path: Path) -> Path:
+    """Children work in other folders: a path must mean the same there."""
+    return Path(os.path.expanduser(path)).absolute()
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_settle_path)]
+
+
 class Settings(BaseSettings):
     """The settings of one daemon. Sizes are bytes, times are seconds."""
 
     model_config = SettingsConfigDict(env_prefix="NEXUSD_", extra="forbid", frozen=True, validate_default=True)
 
-    socket: Annotated[Path, Field(default_factory=default_socket_path)]
+    socket: Annotated[AbsolutePath, Field(default_factory=default_socket_path)]
     """Where the API listens, unless systemd hands over a socket."""
-    state_directory: Annotated[Path, Field(default_factory=lambda: user_state_path("nexusd"))]
+    state_directory: Annotated[AbsolutePath, Field(default_factory=lambda: user_state_path("nexusd"))]
     """The database, the assets, the logs and the work directories; one daemon at a time."""
     running_jobs: Annotated[int, Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=1024)]
     """How many attempts run at once."""
@@ -83,5 +97,7 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise InvalidSettings(f"{wrong}. Settings come from the command line, NEXUSD_* and {config_file()}.") from None
-    except ValueError as error:  # the file is not TOML
+    except SettingsError as error:  # a variable whose value must be JSON, and is not
+        raise InvalidSettings(f"{error}: {error.__cause__}.") from None
+    except (ValueError, OSError) as error:  # the file is not TOML, or not ours to read
         raise InvalidSettings(f"{config_file()} cannot be read: {error}.") from None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response
 
+from nexusd.contract.jobs import IDEMPOTENCY_KEY_MAX_LENGTH
 from nexusd.contract.problems import PROBLEM_CONTENT_TYPE, Problem
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def document_stream(description: str) -> dict[int | str, dict[str, Any]]:
     return found
 
 
+def document_header(name: str, schema: Mapping[str, Any], description: str) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route that reads a header by itself."""
+    return {"parameters": [{"name": name, "in": "header", "schema": schema, "description": description}]}
+
+
 def document_body(model: type[BaseModel]) -> dict[str, Any]:
     """Return the `openapi_extra` of a route that reads a JSON body by itself."""
     schema = {"schema": {"$ref": SCHEMAS + model.__name__}}
@@ -55,10 +61,6 @@ def document_body(model: type[BaseModel]) -> dict[str, Any]:
 
 def document_key(model: type[BaseModel]) -> dict[str, Any]:
     """Return the same for a route that takes an Idempotency-Key too."""
-    key = {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-        "description": "Makes the request safe to repeat: the same key and body give the same jobs.",
-    }
-    return document_body(model) | {"parameters": [key]}
+    schema = {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX_LENGTH}
+    safe = "Makes the request safe to repeat: the same key and body give the same jobs."
+    return document_body(model) | document_header("Idempotency-Key", schema, safe)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from contextlib import aclosing
 from typing import Annotated, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 
-from nexusd.api.answers import answer, document, services
+from nexusd.api.answers import answer, document, document_header, services
 from nexusd.api.bodies import announced_bytes
 from nexusd.api.files import FileAnswer
+from nexusd.api.routes import StrictRoute
 from nexusd.contract.assets import Asset, AssetList, AssetQuery, AssetUpload
 from nexusd.errors import UnsupportedMediaType
 from nexusd.store.assets import AssetFilter
 
-router = APIRouter(prefix="/v1/companies/{company}/assets", tags=["assets"])
+router = APIRouter(prefix="/v1/companies/{company}/assets", tags=["assets"], route_class=StrictRoute)
 
 BINARY: Final = "application/octet-stream"
 MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
@@ -25,6 +27,7 @@ UPLOAD_BODY: Final = {
     "requestBody": {"required": True, "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}}
 }
 CONTENT: Final = document(200, None, "The bytes.") | {304: {"description": "Unchanged: the ETag matches."}}
+CONDITIONAL: Final = document_header("If-None-Match", {"type": "string"}, "An ETag: the bytes are sent only when they differ.")
 CONTENT[200]["content"] = {BINARY: {"schema": {"type": "string", "format": "binary"}}}
 
 
@@ -35,7 +38,8 @@ async def upload_asset(request: Request, company: str, upload: Annotated[AssetUp
     if not MEDIA_TYPE.fullmatch(content_type) or content_type.startswith("multipart/"):
         raise UnsupportedMediaType(f"the body must be the file itself, and Content-Type its media type, not {content_type!r}")
     assets = services(request).assets
-    asset = await assets.upload(company, upload, content_type, request.stream(), announced_bytes(request))
+    async with aclosing(request.stream()) as body:
+        asset = await assets.upload(company, upload, content_type, body, announced_bytes(request))
     return answer(asset, 201, {"Location": f"/v1/companies/{company}/assets/{asset.id}"})
 
 
@@ -58,8 +62,8 @@ async def get_asset(request: Request, company: str, asset_id: str) -> Response:
     return answer(await services(request).assets.get(company, asset_id))
 
 
-@router.get("/{asset_id}/content", responses=CONTENT)
-@router.head("/{asset_id}/content", responses=CONTENT)
+@router.get("/{asset_id}/content", response_class=Response, responses=CONTENT, openapi_extra=CONDITIONAL)
+@router.head("/{asset_id}/content", response_class=Response, responses=CONTENT, openapi_extra=CONDITIONAL)
 async def get_content(request: Request, company: str, asset_id: str) -> Response:
     """Send the bytes. The ETag is the sha256."""
     assets = services(request).assets

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from nexusd.contract.jobs import IDEMPOTENCY_KEY_MAX_LENGTH
 from nexusd.contract.validation import invalid_params
@@ -27,8 +29,9 @@ async def read_json(request: Request, model: type[M], max_bytes: int) -> M:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaType("the body must be JSON, with Content-Type: application/json")
     body = await _read(request, max_bytes)
+    _refuse_nan(body)
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, by_alias=True, by_name=False)
     except ValidationError as error:
         raise _explain(error, body) from None
 
@@ -38,11 +41,21 @@ async def _read(request: Request, max_bytes: int) -> bytes:
     if announced is not None and announced > max_bytes:
         raise PayloadTooLarge(f"the body has {announced} bytes; {max_bytes} are allowed here")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise PayloadTooLarge(f"the body has more than the {max_bytes} bytes that are allowed here")
+    async with aclosing(request.stream()) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > max_bytes:
+                raise PayloadTooLarge(f"the body has more than the {max_bytes} bytes that are allowed here")
     return bytes(body)
+
+
+def _refuse_nan(body: bytes) -> None:
+    """NaN and the infinities are Python's idea of JSON: whoever reads them later would not agree on what they are."""
+    if b"NaN" in body or b"Infinity" in body:
+        try:
+            from_json(body, allow_inf_nan=False)
+        except ValueError as error:
+            raise MalformedRequest(f"the body is not JSON: {error}") from None
 
 
 def announced_bytes(request: Request) -> int | None:

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from nexusd.api.answers import answer, document, document_body, services
 from nexusd.api.bodies import read_json
+from nexusd.api.routes import StrictRoute
 from nexusd.contract.base import PageQuery
 from nexusd.contract.companies import Company, CompanyCreation, CompanyList
 from nexusd.contract.jobs import BODY_MAX_BYTES
 
-router = APIRouter(prefix="/v1/companies", tags=["companies"])
+router = APIRouter(prefix="/v1/companies", tags=["companies"], route_class=StrictRoute)
 
 
 @router.get("", responses=document(200, CompanyList, "A page of companies, oldest first."))

@@ -7,13 +7,19 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from nexusd.api.answers import document_stream, services
-from nexusd.api.sse import EventStream, last_event_id
+from nexusd.api.routes import StrictRoute
+from nexusd.api.sse import RESUMABLE, EventStream, last_event_id
 from nexusd.contract.events import CompanyStreamQuery
 
-router = APIRouter(tags=["events"])
+router = APIRouter(tags=["events"], route_class=StrictRoute)
 
 
-@router.get("/v1/companies/{company}/events", responses=document_stream("Every event of the company, as it happens."))
+@router.get(
+    "/v1/companies/{company}/events",
+    responses=document_stream("Every event of the company, as it happens."),
+    response_class=Response,
+    openapi_extra=RESUMABLE,
+)
 async def follow_company(request: Request, company: str, query: Annotated[CompanyStreamQuery, Query()]) -> Response:
     """Follow a company by Server-Sent Events; resume with `Last-Event-ID`, narrow with `types`."""
     types = None if query.types is None else frozenset(query.types)

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from nexusd.api.answers import answer, document, document_key, document_stream, services
 from nexusd.api.bodies import idempotency_key, read_json
-from nexusd.api.sse import EventStream, last_event_id
+from nexusd.api.routes import StrictRoute
+from nexusd.api.sse import RESUMABLE, EventStream, last_event_id
 from nexusd.contract.events import StreamQuery
 from nexusd.contract.jobs import (
     BATCH_MAX_BYTES,
@@ -24,7 +25,7 @@ from nexusd.contract.jobs import (
 )
 from nexusd.store.queries import JobFilter
 
-router = APIRouter(prefix="/v1/companies/{company}/content-jobs", tags=["content jobs"])
+router = APIRouter(prefix="/v1/companies/{company}/content-jobs", tags=["content jobs"], route_class=StrictRoute)
 
 
 @router.post(
@@ -88,6 +89,8 @@ async def cancel_job(request: Request, company: str, job_id: str) -> Response:
         "First `status`, the job as it stands; then `status` and `progress`; ends after the terminal one."
     )
     | {204: {"description": "A resumed stream has nothing left to tell."}},
+    response_class=Response,
+    openapi_extra=RESUMABLE,
 )
 async def follow_job(request: Request, company: str, job_id: str, query: Annotated[StreamQuery, Query()]) -> Response:
     """Follow one job by Server-Sent Events; resume with `Last-Event-ID`."""

@@ -78,16 +78,17 @@ def install(app: FastAPI) -> None:
 
 async def _tell(request: Request, error: Exception) -> Response:
     assert isinstance(error, NexusdError)
-    if type(error) not in STATUS:
-        logger.error("unexpected error", exc_info=error, extra={"path": request.url.path})
-    return to_response(error)
+    if type(error) in STATUS:
+        return to_response(error)
+    logger.error("unexpected error", exc_info=error, extra={"path": request.url.path})
+    return await _tell_internal(request, error)
 
 
 async def _tell_invalid(_request: Request, error: Exception) -> Response:
-    """The path, the query or a header is wrong: bodies are checked by `bodies`."""
+    """The query is wrong: bodies are checked by `bodies`. The second part of a location is the parameter's name."""
     assert isinstance(error, RequestValidationError)
-    params = tuple(errors.InvalidParam(f"?{found['loc'][-1]}", found["msg"]) for found in error.errors())
-    names = ", ".join(param.pointer.removeprefix("?") for param in params)
+    params = tuple(errors.InvalidParam(f"?{found['loc'][1]}", found["msg"]) for found in error.errors())
+    names = ", ".join(dict.fromkeys(param.pointer.removeprefix("?") for param in params))
     return to_response(errors.InvalidRequest(f"not valid: {names}", params))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from nexusd.api.answers import answer, document, services
+from nexusd.api.routes import StrictRoute
 from nexusd.contract.status import Renderer, RendererList
 
-router = APIRouter(prefix="/v1/renderers", tags=["renderers"])
+router = APIRouter(prefix="/v1/renderers", tags=["renderers"], route_class=StrictRoute)
 
 
 @router.get("", responses=document(200, RendererList, "Every renderer."))

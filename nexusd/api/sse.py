@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
-from nexusd.api.answers import EVENT_STREAM
-from nexusd.errors import InvalidParam, InvalidRequest
+from nexusd.api.answers import EVENT_STREAM, document_header
+from nexusd.errors import MalformedRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from nexusd.service.streams import Frame
 
 PREAMBLE: Final = b"retry: 1000\n\n"
+RESUMABLE: Final = document_header(
+    "Last-Event-ID", {"type": "integer", "minimum": 0}, "Go on after the frame with this id. Wins over `after`."
+)
+"""The `openapi_extra` of every stream."""
 
 
 def encode(frames: Sequence[Frame]) -> bytes:
@@ -40,14 +44,13 @@ def _encode(frame: Frame) -> str:
 def last_event_id(request: Request, after: int | None) -> int | None:
     """Return the cursor to go on from: the header `Last-Event-ID`, else `?after=`, else None.
 
-    Raises InvalidRequest for a header that is no number.
+    Raises MalformedRequest for a header that is no number; a browser then gives up for good, and rightly.
     """
     header = request.headers.get("last-event-id", "").strip()
     if not header:
         return after
     if not (header.isascii() and header.isdigit() and len(header) < 20):
-        wrong = InvalidParam("Last-Event-ID", "must be the id of a frame of this daemon, a whole number")
-        raise InvalidRequest("the stream cannot be resumed from there", (wrong,))
+        raise MalformedRequest("Last-Event-ID must be the id of a frame of this daemon, a whole number")
     return int(header)
 
 

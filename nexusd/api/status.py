@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from nexusd.api.answers import answer, document, services
+from nexusd.api.routes import StrictRoute
 from nexusd.contract.status import Health, Status
 
-router = APIRouter(prefix="/v1", tags=["daemon"])
+router = APIRouter(prefix="/v1", tags=["daemon"], route_class=StrictRoute)
 
 
 @router.get("/status", responses=document(200, Status, "Counts, limits, versions."))

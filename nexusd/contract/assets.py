@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
-from nexusd.contract.base import Answer, ForeignId, PageQuery, Request, Timestamp
+from nexusd.contract.base import Answer, ForeignId, PageQuery, Query, Timestamp
 
 ASSET_REFERENCE_KEY: Final = "$asset"
 
@@ -30,7 +30,7 @@ class Asset(Answer):
     created_at: Timestamp
 
 
-class AssetUpload(Request):
+class AssetUpload(Query):
     """The query of `POST …/assets`; the body is the file."""
 
     filename: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = "file"

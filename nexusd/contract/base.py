@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
 
 
+@lru_cache(maxsize=64)
 def format_time(moment: datetime) -> str:
-    """Return an aware datetime as the API writes it: `2026-01-31T12:00:00.000Z`."""
+    """Return an aware datetime as the API writes it: `2026-01-31T12:00:00.000Z`.
+
+    Remembered, since the rows and the events of one unit of work all tell the same moment.
+    """
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -38,7 +43,13 @@ class Request(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
 
-class PageQuery(Request):
+class Query(Request):
+    """What a client says behind the `?`. Only the names of the wire count, not those of Python beside them."""
+
+    model_config = ConfigDict(populate_by_name=False)
+
+
+class PageQuery(Query):
     """The query of every list: how many, and after what."""
 
     limit: int = Field(default=50, ge=1, le=500)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from nexusd.contract.assets import Asset
-from nexusd.contract.base import Answer, Request, Timestamp
+from nexusd.contract.base import Answer, Query, Timestamp
 from nexusd.contract.jobs import JobSummary
 
 
@@ -30,7 +30,7 @@ class EventType(StrEnum):
     ASSET_DELETED = "asset.deleted"
 
 
-class StreamQuery(Request):
+class StreamQuery(Query):
     """The query of every stream. `after` is for clients that cannot send `Last-Event-ID`, which wins."""
 
     after: int | None = Field(default=None, ge=0)

@@ -7,6 +7,7 @@ goes wrong in between becomes an outcome; only the loss of the daemon itself lea
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import random
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import trio
 from nexusd.contract.base import utc_now
 from nexusd.domain.retry import Done, Failed, Outcome, spawn_failure
 from nexusd.domain.states import ErrorCode
-from nexusd.errors import NexusdError, NotFound, OutputRefused, StorageFull, StorageUnavailable, Unavailable
+from nexusd.errors import NexusdError, NotFound, OutputRefused, StorageFull, Unavailable
 from nexusd.runner import tree
 from nexusd.runner.capture import Log
 from nexusd.runner.process import ProcessLimits, Spawn
@@ -93,7 +94,9 @@ class Attempt:
         logger.info(
             "attempt ended", extra={"job": self._job_id, "attempt": claim.job.attempt, "outcome": type(outcome).__name__}
         )
-        settled = await _insist(lambda: database.write(jobs.settle, claim, outcome, usage, results, random.random(), utc_now()))
+        settled = await self._insist(
+            lambda: database.write(jobs.settle, claim, outcome, usage, results, random.random(), utc_now())
+        )
         if settled is None:
             logger.error("attempt was not the live one any more; its outcome is dropped", extra={"job": self._job_id})
 
@@ -110,18 +113,22 @@ class Attempt:
                     results = await store_results(workdir, claim, spec, workshop.database, workshop.storage, bound)
                     return outcome, usage, results
                 return outcome, usage, ()
-        except OutputRefused as refused:
-            return Failed(ErrorCode(refused.code), str(refused)), usage, ()
-        except StorageFull as full:
-            return Failed(ErrorCode.STORAGE_FULL, str(full)), usage, ()
-        except StorageUnavailable as trouble:
-            return Failed(ErrorCode.INTERRUPTED, str(trouble)), usage, ()
-        except NotFound as missing:
-            return Failed(ErrorCode.INVALID_INPUT, str(missing)), usage, ()
         except Exception as error:  # the border of an attempt
-            logger.exception("attempt failed inside the daemon", extra={"job": self._job_id})
-            told = str(error) if isinstance(error, NexusdError) else f"the daemon could not run this job: {error!r}"
-            return Failed(ErrorCode.INTERNAL, told), usage, ()
+            return self._explain(error), usage, ()
+
+    def _explain(self, error: Exception) -> Failed:
+        match error:
+            case OutputRefused(code=code):
+                return Failed(ErrorCode(code), str(error))
+            case StorageFull() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
+                return Failed(ErrorCode.STORAGE_FULL, str(error))
+            case Unavailable():
+                return Failed(ErrorCode.INTERRUPTED, str(error))
+            case NotFound():
+                return Failed(ErrorCode.INVALID_INPUT, str(error))
+        logger.error("attempt failed inside the daemon", extra={"job": self._job_id}, exc_info=error)
+        told = str(error) if isinstance(error, NexusdError) else f"the daemon could not run this job: {error!r}"
+        return Failed(ErrorCode.INTERNAL, told)
 
     def _spec(self, claim: Claim) -> RendererSpec:
         spec = self._workshop.registry.get(claim.job.job_type)
@@ -169,6 +176,22 @@ class Attempt:
             limits=ProcessLimits(spec.memory_max_bytes, self._workshop.limits.output_max_bytes),
         )
 
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Write until it is written: an outcome that is known must not be lost to a disk that is full for a while.
+
+        Raises Unavailable once the daemon stops and a last try fails too: recovery will find the row still `running`.
+        """
+        while True:
+            is_last = self._orders.stop.is_set()
+            try:
+                return await write()
+            except Unavailable as trouble:
+                logger.warning("an outcome cannot be stored yet", extra={"job": self._job_id, "reason": str(trouble)})
+                if is_last:
+                    raise
+            with trio.move_on_after(INSIST_SECONDS):
+                await self._orders.stop.wait()
+
     async def _record_process(self, claim: Claim, process: ProcessIdentity) -> None:
         with contextlib.suppress(Unavailable):  # recovery finds the process by its mark as well
             await self._workshop.database.write(jobs.record_process, claim.attempt_id, process)
@@ -176,13 +199,3 @@ class Attempt:
     async def _report(self, claim: Claim, fraction: float, message: str | None) -> None:
         with contextlib.suppress(Unavailable):  # the next step tells more
             await self._workshop.database.write(jobs.report_progress, claim, fraction, message, utc_now())
-
-
-async def _insist(write: Callable[[], Awaitable[T]]) -> T:
-    """Write until it is written: an outcome that is known must not be lost to a disk that is full for a while."""
-    while True:
-        try:
-            return await write()
-        except Unavailable as trouble:
-            logger.warning("an outcome cannot be stored yet", extra={"reason": str(trouble)})
-            await trio.sleep(INSIST_SECONDS)

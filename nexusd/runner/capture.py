@@ -1,7 +1,8 @@
 """What a child says: its log, bounded by bytes, and its progress, bounded by rate.
 
 The log file holds stdout and stderr as they came, as bytes, up to `max_bytes`; what is over is counted, and a last line says
-how much was cut. The progress descriptor takes one JSON object a line; a line that is none goes to the log, marked.
+how much was cut. The progress descriptor takes one JSON object a line; the first lines that are none go to the log, marked,
+the rest of them are counted.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES: Final = 64 * 1024
 LINE_MAX_BYTES: Final = 4096
+REFUSALS_MAX: Final = 100
 TAIL_BYTES: Final = 4096
 TAIL_LINES: Final = 20
 REPORT_INTERVAL_SECONDS: Final = 0.2
@@ -29,11 +31,14 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Log:
-    """The log of one attempt. Writes go to the page cache: they are not awaited, and not synced either."""
+    """The log of one attempt. Writes go to the page cache: they are not awaited, and not synced either.
+
+    A log that is there already is of a life that a restored database does not remember, and is written anew.
+    """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self._left = max_bytes
         self._cut = 0
         self._tail = bytearray()
@@ -82,17 +87,25 @@ class Progress:
         self._report = report
         self._news = trio.Event()
         self._latest: tuple[float, str | None] = (0.0, None)
+        self._refused = 0
 
     async def read(self, descriptor: trio.lowlevel.FdStream) -> None:
         """Read lines until the last holder closes the descriptor."""
-        rest = b""
-        while chunk := await descriptor.receive_some(CHUNK_BYTES):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._take(line)
-            if len(rest) > LINE_MAX_BYTES:
-                self._refuse(rest)
-                rest = b""
+        rest, is_cut = b"", False  # the line that is not complete yet, and whether its start was thrown away
+        try:
+            while chunk := await descriptor.receive_some(LINE_MAX_BYTES):  # little at a time: a flood holds up nobody else
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    if not is_cut:
+                        self._take(line)
+                    is_cut = False
+                if len(rest) > LINE_MAX_BYTES:
+                    if not is_cut:
+                        self._refuse(rest)
+                    rest, is_cut = b"", True
+        finally:
+            if self._refused > REFUSALS_MAX:
+                self._log.note(f"{self._refused - REFUSALS_MAX} more lines were no progress lines")
 
     async def run(self) -> None:
         """Report what is new, for ever; cancel it when the child is gone."""
@@ -116,8 +129,13 @@ class Progress:
         self._news.set()
 
     def _refuse(self, line: bytes) -> None:
-        self._log.note(f"not a progress line: {line[:100]!r}")
+        self._refused += 1
+        if self._refused <= REFUSALS_MAX:
+            self._log.note(f"not a progress line: {line[:100]!r}")
 
 
 def _clean(message: str | None) -> str | None:
-    return None if message is None else _CONTROLS.sub(" ", _ESCAPES.sub("", message)).replace("\n", " ")[:MESSAGE_MAX_LENGTH]
+    if message is None:
+        return None
+    sound = message.encode("utf-8", "replace").decode()  # JSON can name half a surrogate pair, which nothing can store
+    return _CONTROLS.sub(" ", _ESCAPES.sub("", sound)).replace("\n", " ")[:MESSAGE_MAX_LENGTH]

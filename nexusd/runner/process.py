@@ -11,6 +11,7 @@ cancelled or fails.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import resource
 import signal
@@ -28,6 +29,8 @@ from nexusd.store.jobs import ProcessIdentity, Usage
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
+
+logger = logging.getLogger("nexusd.runner")
 
 OPEN_FILES_MAX: Final = 1024
 
@@ -59,6 +62,8 @@ class Child:
         self._attempt_id = attempt_id
         self._pidfd = os.pidfd_open(process.pid)
         self._usage: Usage | None = None
+        # The kernel counts our own pages as the child's until its exec: a peak that is not above ours says nothing.
+        self._inherited_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self.identity = ProcessIdentity(tree.boot_id(), process.pid, tree.start_ticks(process.pid) or 0)
 
     async def wait_exited(self) -> None:
@@ -67,7 +72,8 @@ class Child:
 
     async def terminate(self, grace_seconds: float) -> None:
         """Send TERM to the whole tree and return when the child has ended or the grace is over."""
-        await trio.to_thread.run_sync(tree.signal_tree, self._attempt_id, self._process.pid, signal.SIGTERM)
+        with contextlib.suppress(OSError):  # no descriptors left to look with: the KILL will do
+            await trio.to_thread.run_sync(tree.signal_tree, self._attempt_id, self._process.pid, signal.SIGTERM)
         with trio.move_on_after(grace_seconds):
             await self.wait_exited()
 
@@ -78,11 +84,18 @@ class Child:
         """
         if self._usage is None:
             with trio.CancelScope(shield=True):
+                self._kill()
                 # Before the reaping: until then the session's number cannot become somebody else's.
-                await trio.to_thread.run_sync(tree.kill_tree, self._attempt_id, self._process.pid)
+                if not await trio.to_thread.run_sync(tree.kill_tree, self._attempt_id, self._process.pid):
+                    logger.error("processes of an attempt do not die", extra={"attempt": self._attempt_id})
                 await self.wait_exited()
             self._usage = self._reap()
         return self._usage
+
+    def _kill(self) -> None:
+        """Kill the child itself: that needs no search, which can fail."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def _reap(self) -> Usage:
         os.close(self._pidfd)
@@ -91,7 +104,7 @@ class Child:
         return Usage(
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
-            peak_memory_bytes=used.ru_maxrss * 1024,
+            peak_memory_bytes=used.ru_maxrss * 1024 if used.ru_maxrss > self._inherited_peak else None,
             cpu_seconds=round(used.ru_utime + used.ru_stime, 6),
         )
 
@@ -104,14 +117,14 @@ async def open_child(spawn: Spawn, output: int, progress: int) -> AsyncIterator[
 
     Raises OSError when it cannot be started.
     """
-    child = Child(_start(spawn, output, progress), spawn.attempt_id)
+    child = _start(spawn, output, progress)
     try:
         yield child
     finally:
         await child.end()
 
 
-def _start(spawn: Spawn, output: int, progress: int) -> subprocess.Popen[bytes]:
+def _start(spawn: Spawn, output: int, progress: int) -> Child:
     process = subprocess.Popen(
         list(spawn.argv),
         cwd=spawn.workdir,
@@ -123,8 +136,13 @@ def _start(spawn: Spawn, output: int, progress: int) -> subprocess.Popen[bytes]:
         start_new_session=True,
         umask=0o077,
     )
-    _limit(process.pid, spawn.limits)
-    return process
+    try:
+        _limit(process.pid, spawn.limits)
+        return Child(process, spawn.attempt_id)
+    except BaseException:  # nobody else knows of it yet
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
 
 
 def _limit(pid: int, limits: ProcessLimits) -> None:

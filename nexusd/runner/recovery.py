@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import trio
 
 from nexusd.contract.base import utc_now
-from nexusd.domain.retry import Crashed
 from nexusd.runner import tree, workdir
 from nexusd.store import jobs, queries
 
@@ -31,17 +30,12 @@ async def recover(database: Database, work_directory: Path) -> int:
     for orphan in orphans:
         if not await trio.to_thread.run_sync(tree.kill_orphans, orphan.claim.attempt_id, orphan.process):
             logger.error("an old child does not die", extra={"job": orphan.claim.job.id, "identity": orphan.process})
-    async with trio.open_nursery() as nursery:  # together, so that they share a commit
-        for orphan in orphans:
-            nursery.start_soon(_settle, database, orphan.claim)
+    claims = [orphan.claim for orphan in orphans]
+    await database.write(jobs.settle_orphans, claims, [random.random() for _ in claims], utc_now())
     await trio.to_thread.run_sync(_clear, work_directory)
     if orphans:
         logger.warning("jobs were running when the daemon died; they go on", extra={"jobs": len(orphans)})
     return len(orphans)
-
-
-async def _settle(database: Database, claim: jobs.Claim) -> None:
-    await database.write(jobs.settle, claim, Crashed(), jobs.UNKNOWN_USAGE, (), random.random(), utc_now())
 
 
 def _clear(directory: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from nexusd.contract.assets import Asset
@@ -36,19 +37,26 @@ def list_results(workdir: Path) -> list[str]:
 
     Raises OutputRefused: `no_output` when there is none or one is no plain file, `output_too_large` when there are too many.
     """
-    out = workdir / OUT_NAME
-    if not stat.S_ISDIR(os.lstat(out).st_mode):
-        raise OutputRefused("the renderer replaced its out folder", ErrorCode.NO_OUTPUT)
-    with os.scandir(out) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+    try:
+        entries = _list_out(workdir / OUT_NAME)
+    except OSError as error:
+        raise OutputRefused(f"the renderer's out folder cannot be read: {error.strerror}", ErrorCode.NO_OUTPUT) from error
     if not entries:
         raise OutputRefused("the renderer succeeded but left no file in out", ErrorCode.NO_OUTPUT)
     if len(entries) > RESULTS_MAX:
-        raise OutputRefused(f"the renderer left {len(entries)} files; {RESULTS_MAX} are allowed", ErrorCode.OUTPUT_TOO_LARGE)
+        raise OutputRefused(f"the renderer left more than {RESULTS_MAX} files", ErrorCode.OUTPUT_TOO_LARGE)
     for entry in entries:
         if not entry.is_file(follow_symlinks=False):
             raise OutputRefused(f"out/{entry.name} is not a plain file", ErrorCode.NO_OUTPUT)
     return [entry.name for entry in entries]
+
+
+def _list_out(out: Path) -> list[os.DirEntry[str]]:
+    """Return the entries in order; one more than are allowed when there are too many, however many that is."""
+    if not stat.S_ISDIR(os.lstat(out).st_mode):
+        raise OutputRefused("the renderer replaced its out folder", ErrorCode.NO_OUTPUT)
+    with os.scandir(out) as found:
+        return sorted(islice(found, RESULTS_MAX + 1), key=lambda entry: entry.name)
 
 
 async def store_results(
@@ -83,7 +91,7 @@ async def store_results(
                 content_type=content_type,
                 byte_size=stored.byte_size,
                 sha256=stored.sha256,
-                original_filename=name,
+                original_filename=os.fsencode(name).decode("utf-8", "replace"),
                 job_id=claim.job.id,
                 source_task_id=claim.job.source_task_id,
                 created_at=now,

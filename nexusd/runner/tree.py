@@ -16,6 +16,7 @@ import functools
 import os
 import select
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +32,8 @@ DEATH_SECONDS: Final = 0.1
 _SESSION_FIELD: Final = 3  # of /proc/PID/stat, counted from the state, which comes after the command's name
 _STATE_FIELD: Final = 0
 _START_FIELD: Final = 19
+_GONE: Final = (FileNotFoundError, ProcessLookupError)
+"""What opening a process says that has ended. Any other error is no proof of a death."""
 
 
 @functools.cache
@@ -58,9 +61,9 @@ def signal_tree(attempt_id: str, leader: int | None, number: signal.Signals, wai
         with _opened(pid) as descriptor:
             if descriptor is not None and _belongs(pid, attempt_id, leader):
                 count += 1
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(ProcessLookupError, PermissionError):  # one that became another user's stays counted
                     signal.pidfd_send_signal(descriptor, number)
-                select.select([descriptor], [], [], wait_seconds)
+                _wait_dead(descriptor, wait_seconds)
     return count
 
 
@@ -69,7 +72,7 @@ def kill_tree(attempt_id: str, leader: int | None) -> bool:
 
     One that is still there at the end sits in the kernel with the KILL pending: it runs no instruction of its own any more.
     """
-    return any(signal_tree(attempt_id, leader, signal.SIGKILL, DEATH_SECONDS) == 0 for _ in range(PASSES_MAX))
+    return any(_kill_once(attempt_id, leader) == 0 for _ in range(PASSES_MAX))
 
 
 def kill_orphans(attempt_id: str, process: ProcessIdentity | None) -> bool:
@@ -78,6 +81,21 @@ def kill_orphans(attempt_id: str, process: ProcessIdentity | None) -> bool:
     if process is not None and process.boot_id == boot_id() and start_ticks(process.pid) == process.start_ticks:
         leader = process.pid
     return kill_tree(attempt_id, leader)
+
+
+def _kill_once(attempt_id: str, leader: int | None) -> int | None:
+    """Return how many had to be killed; None when there was no looking, for want of descriptors say."""
+    try:
+        return signal_tree(attempt_id, leader, signal.SIGKILL, DEATH_SECONDS)
+    except OSError:
+        time.sleep(DEATH_SECONDS)
+        return None
+
+
+def _wait_dead(descriptor: int, seconds: float) -> None:
+    waiting = select.poll()  # select() takes no descriptor above 1023
+    waiting.register(descriptor, select.POLLIN)
+    waiting.poll(seconds * 1000)
 
 
 def _pids() -> Iterator[int]:
@@ -98,7 +116,7 @@ def _belongs(pid: int, attempt_id: str, leader: int | None) -> bool:
 def _is_marked(pid: int, attempt_id: str) -> bool:
     try:
         environment = (PROC / str(pid) / "environ").read_bytes()
-    except OSError:  # gone, or another user's
+    except (*_GONE, PermissionError):  # another user's is not ours
         return False
     return f"{MARK}={attempt_id}".encode() in environment.split(b"\0")
 
@@ -106,7 +124,7 @@ def _is_marked(pid: int, attempt_id: str) -> bool:
 def _stat(pid: int) -> list[str] | None:
     try:
         text = (PROC / str(pid) / "stat").read_text()
-    except OSError:
+    except _GONE:
         return None
     return text[text.rindex(")") + 2 :].split()
 
@@ -115,7 +133,7 @@ def _stat(pid: int) -> list[str] | None:
 def _opened(pid: int) -> Iterator[int | None]:
     try:
         descriptor = os.pidfd_open(pid)
-    except OSError:
+    except _GONE:
         yield None
         return
     try:

@@ -1,11 +1,12 @@
 """How a child ended, as the outcome of its attempt. Pure, but for asking whether the renderer is installed.
 
-`out_of_memory` is said only on evidence: the exit code that is reserved for it. A signal that nobody here sent is `killed`,
-unless it is one that a program raises by crashing.
+`out_of_memory` is said only on evidence: the exit code that is reserved for it, or the tool's own words. A signal that nobody
+here sent is `killed`, unless it is one that a program raises by crashing.
 """
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,8 @@ CRASH_SIGNALS: Final = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS}
 )
 """What a program does to itself; another try would do the same."""
+RUST_OUT_OF_MEMORY: Final = re.compile(r"^memory allocation of \d+ bytes failed", re.MULTILINE)
+"""What a program in Rust says, Typst for one, before it aborts."""
 
 
 def judge(end: End, usage: Usage, tail: str, unavailable_reason: Callable[[], str | None]) -> Outcome:
@@ -49,6 +52,8 @@ def _judge_signal(number: int, tail: str) -> Failed:
         name = f"signal {number}"
     if number == signal.SIGXFSZ:
         return Failed(ErrorCode.OUTPUT_TOO_LARGE, "the renderer wrote a file larger than is allowed")
+    if number == signal.SIGABRT and RUST_OUT_OF_MEMORY.search(tail):
+        return Failed(ErrorCode.OUT_OF_MEMORY, "the render needs more memory than a job may use")
     if number in CRASH_SIGNALS:
         return Failed(ErrorCode.RENDERER_FAILED, _with_tail(f"the renderer crashed with {name}", tail))
     return Failed(ErrorCode.KILLED, f"the renderer was ended by {name}, which nexusd did not send")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import trio
 
+from nexusd.domain.ids import new_id
+from nexusd.errors import NotFound
 from nexusd.renderers.assets import asset_path, find_references, place
 from nexusd.renderers.job import INPUT_NAME, OUT_NAME
 from nexusd.store import assets
@@ -42,9 +43,11 @@ async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Pr
     Raises NotFound when a referenced asset is gone.
     """
     job_input: dict[str, Any] = json.loads(claim.input)
-    if find_references(job_input):
+    if references := find_references(job_input):
         named = await database.read(assets.referenced_by, claim.job.id)
         paths = {asset.id: asset_path(asset.id, asset.original_filename) for asset in named}
+        if missing := {asset_id for _, asset_id in references} - paths.keys():
+            raise NotFound(f"the input names an asset that was deleted: {', '.join(sorted(missing))}")
         for asset in named:
             await storage.link_into(asset.object_key, path, paths[asset.id])
         job_input = place(job_input, paths)
@@ -53,14 +56,27 @@ async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Pr
 
 
 def remove(path: Path) -> None:
-    """Remove a directory and all below it, whatever modes the child has set. Blocks."""
+    """Remove what is at `path` and all below it, whatever modes the child has set and however deep it has nested. Blocks.
 
-    def insist(function: Any, name: str, _error: Any) -> None:
-        path.chmod(0o700)
-        os.chmod(os.path.dirname(name), 0o700)
-        function(name)
-
-    shutil.rmtree(path, onerror=insist)
+    Folders are moved up to the top before they are emptied: so no path gets too long, and nothing recurses.
+    """
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    waiting = [path]
+    while waiting:
+        folder = waiting.pop()
+        folder.chmod(0o700)
+        for entry in list(os.scandir(folder)):
+            if entry.is_dir(follow_symlinks=False):
+                os.chmod(entry.path, 0o700)  # else it could not be moved
+                waiting.append(path / new_id())
+                os.rename(entry.path, waiting[-1])
+            else:
+                os.unlink(entry.path)
+        if folder != path:
+            folder.rmdir()
+    path.rmdir()
 
 
 def _make(path: Path) -> None:

@@ -1,7 +1,7 @@
 """How many requests are open, and whether it has been quiet for long.
 
-Owns the count of ASGI calls in flight, streams included, and the time of the last thing that happened. Leaves out connections: one that is kept alive without a request
-is not activity.
+Owns the count of ASGI calls in flight, streams included, and the time of the last thing that happened. Leaves out connections:
+one that is kept alive without a request is not activity.
 
 Invariant: `requests_open` is never negative, and every `request_began` has its `request_ended`.
 """

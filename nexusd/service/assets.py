@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.base import utc_now
 from nexusd.domain.ids import new_id
-from nexusd.errors import InvalidParam, InvalidRequest, PayloadTooLarge
+from nexusd.errors import InvalidParam, InvalidRequest, PayloadTooLarge, Unavailable
+from nexusd.storage.keys import sanitise_namespace
 from nexusd.store import assets
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ class AssetService:
     ) -> Asset:
         """Store a file as it arrives. `byte_size` is what the client announced, if it did.
 
-        Raises NotFound, InvalidRequest, PayloadTooLarge, StorageFull; then neither file nor row is left.
+        Raises NotFound, InvalidRequest, PayloadTooLarge, Unavailable; then neither file nor row is left.
         Ordering: on return file and row are on disk.
         """
         owner = await self._companies.get(company)
-        if upload.namespace.split("/")[0] == GENERATED:
+        if sanitise_namespace(upload.namespace).split("/")[0] == GENERATED:
             wrong = InvalidParam("?namespace", f"{GENERATED}/… is for what jobs make")
             raise InvalidRequest("the namespace cannot be used for uploads", (wrong,))
         if byte_size is not None and byte_size > self._attachment_max_bytes:
@@ -71,7 +72,11 @@ class AssetService:
             created_by_user_id=upload.created_by_user_id,
             created_at=now,
         )
-        await self._database.write(assets.add, asset)
+        try:
+            await self._database.write(assets.add, asset)
+        except Unavailable:
+            await self._storage.delete_file(stored.object_key)
+            raise
         return asset
 
     async def list(self, company: str, wanted: AssetFilter, limit: int, cursor: str | None) -> AssetList:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
@@ -80,7 +81,7 @@ class JobService:
             raise InvalidRequest("this daemon has no renderer for that job type", (wrong,))
         references = find_references(submission.input, f"{pointer}/input")
         try:
-            checked = spec.input_model.model_validate(submission.input)
+            checked = spec.input_model.model_validate(submission.input, by_alias=True, by_name=False)
         except ValidationError as error:
             wrong_places = invalid_params(error, submission.input, f"{pointer}/input")
             raise InvalidRequest(f"the input is not one that {submission.job_type} takes", wrong_places) from None
@@ -99,4 +100,5 @@ def _idempotency(route: str, key: str | None, body: JobSubmission | BatchSubmiss
     """The hash is of what was understood, so that white space and the order of keys make no other body."""
     if key is None:
         return None
-    return Idempotency(route, key, hashlib.sha256(body.model_dump_json().encode()).hexdigest())
+    understood = json.dumps(body.model_dump(mode="json"), sort_keys=True)
+    return Idempotency(route, key, hashlib.sha256(understood.encode()).hexdigest())

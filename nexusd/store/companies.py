@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, or_, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from nexusd.contract.companies import DEFAULT_COMPANY, Company, CompanyList
-from nexusd.domain.ids import new_id
-from nexusd.errors import AlreadyExists, NotFound
+from nexusd.domain.ids import is_id, new_id
+from nexusd.errors import AlreadyExists, InvalidParam, InvalidRequest, NotFound
 from nexusd.store.rows import COMPANY_COLUMNS, decode_cursor, next_cursor, to_company
 from nexusd.store.tables import COMPANIES
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 def create(connection: Connection, slug: str, name: str | None, now: datetime) -> Company:
     """Add a company.
 
-    Raises AlreadyExists when the slug is taken.
+    Raises AlreadyExists when the slug is taken, InvalidRequest when it looks like an id: it could pass for another company's.
     """
+    if is_id(slug):
+        raise InvalidRequest("the slug is not valid", (InvalidParam("/slug", "must not look like an id"),))
     company = Company(id=new_id(), slug=slug, name=name or slug, created_at=now)
     try:
         connection.execute(insert(COMPANIES), [company.model_dump()])
@@ -43,8 +45,8 @@ def get(connection: Connection, id_or_slug: str) -> Company:
 
     Raises NotFound.
     """
-    query = select(*COMPANY_COLUMNS).where(or_(COMPANIES.c.id == id_or_slug, COMPANIES.c.slug == id_or_slug))
-    row = connection.execute(query).first()
+    column = COMPANIES.c.id if is_id(id_or_slug) else COMPANIES.c.slug
+    row = connection.execute(select(*COMPANY_COLUMNS).where(column == id_or_slug)).first()
     if row is None:
         raise NotFound(f"there is no company {id_or_slug}; GET /v1/companies lists them")
     return to_company(row)

@@ -5,16 +5,17 @@ Owns the connections: one that writes (see `writer`), and a small pool that read
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import trio
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from nexusd.errors import UnsafeDatabase
+from nexusd.errors import NexusdError, UnsafeDatabase
 from nexusd.store import events, schema
 from nexusd.store.writer import Writer, translate
 
@@ -67,25 +68,33 @@ class Database:
         try:
             with self._readers.connect() as connection, connection.begin():
                 return query(connection)
-        except DBAPIError as error:
-            raise translate(error) from error
+        except (DBAPIError, sqlite3.Error) as error:
+            if (told := translate(error)) is error:
+                raise
+            raise told from error
 
 
 @asynccontextmanager
-async def open_database(path: Path, announce: Callable[[int], None], *, write_queue_length: int) -> AsyncIterator[Database]:
+async def open_database(
+    path: Path,
+    announce: Callable[[int], None],
+    *,
+    write_queue_length: int,
+    busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
+) -> AsyncIterator[Database]:
     """Open the database at `path`, made or brought up to date first; on leaving, carry out what waits and close it.
 
     `announce` is called on the trio thread with the highest committed event id: now, and after every commit.
+    `busy_timeout_seconds` is how long to wait while another process holds the write lock.
     Raises UnsafeDatabase when the file cannot keep the promises: too old a SQLite, a pragma that does not take, a schema
     newer than this program, a damaged file.
     """
     _refuse_old_sqlite()
-    with _open_engines(path) as (writing, reading):
-        connection = await trio.to_thread.run_sync(_prepare, writing, path)
+    with _open_engines(path, busy_timeout_seconds) as (writing, reading):
+        connection, highest_event_id = await trio.to_thread.run_sync(_prepare, writing, path)
         with connection:
+            announce(highest_event_id)
             writer = Writer(connection, announce, write_queue_length)
-            with connection.begin():
-                announce(events.highest_id(connection))
             writer.start()
             try:
                 yield Database(writer, reading)
@@ -95,8 +104,9 @@ async def open_database(path: Path, announce: Callable[[int], None], *, write_qu
 
 
 @contextmanager
-def _open_engines(path: Path) -> Iterator[tuple[Engine, Engine]]:
-    writing, reading = make_engine(path, writes=True), make_engine(path, writes=False)
+def _open_engines(path: Path, busy_timeout_seconds: float) -> Iterator[tuple[Engine, Engine]]:
+    writing = make_engine(path, busy_timeout_seconds, writes=True)
+    reading = make_engine(path, busy_timeout_seconds, writes=False)
     try:
         yield writing, reading
     finally:
@@ -104,30 +114,40 @@ def _open_engines(path: Path) -> Iterator[tuple[Engine, Engine]]:
         writing.dispose()
 
 
-def _prepare(engine: Engine, path: Path) -> Connection:
+def _prepare(engine: Engine, path: Path) -> tuple[Connection, int]:
+    """Return the writing connection of a file that is up to date, and the highest event id in it."""
     try:
-        connection = engine.connect()
-        schema.bring_up_to_date(connection, path)
-    except DBAPIError as error:
-        raise UnsafeDatabase(
-            f"{path} cannot be opened: {error.orig}. Restore a backup, or move the file away to start anew."
-        ) from error
-    return connection
+        schema.refuse_unknown(path)
+        with contextlib.ExitStack() as on_failure:
+            connection = on_failure.enter_context(engine.connect())
+            schema.bring_up_to_date(connection)
+            with connection.begin():
+                highest_event_id = events.highest_id(connection)
+            on_failure.pop_all()
+    except (DBAPIError, sqlite3.Error) as error:
+        told = translate(error)
+        advice = str(told) if isinstance(told, NexusdError) else "restore a backup, or move the file away to start anew"
+        raise UnsafeDatabase(f"{path} cannot be opened ({getattr(error, 'orig', error)}): {advice}.") from error
+    return connection, highest_event_id
 
 
-def make_engine(path: Path, *, writes: bool) -> Engine:
+def make_engine(path: Path, busy_timeout_seconds: float, *, writes: bool) -> Engine:
     """Return an engine whose every connection has the pragmas in force, and whose transactions begin the right way."""
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),
         poolclass=QueuePool,
         pool_size=1 if writes else READERS,
         max_overflow=0,
-        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_SECONDS},
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": busy_timeout_seconds},
     )
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-        _set_pragmas(connection, writes)
+        try:
+            _set_pragmas(connection, writes)
+        except BaseException:
+            connection.close()  # the pool would leave it open
+            raise
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

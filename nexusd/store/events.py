@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
+from nexusd.contract.base import format_time
 from nexusd.contract.events import AssetEvent, EventType, JobEvent, ProgressEvent
+from nexusd.store.statements import insert_rows, prepare_insert, read_number
 from nexusd.store.tables import EVENTS, RETENTION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from nexusd.contract.jobs import JobSummary
     from nexusd.domain.states import JobStatus
 
-INSERT: Final = insert(EVENTS)
+INSERT: Final = prepare_insert(EVENTS, ("company_id", "job_id", "asset_id", "type", "data", "created_at"))
+HIGHEST: Final = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
 READ_LIMIT: Final = 1000
 
 
@@ -70,52 +73,47 @@ def type_for(status: JobStatus) -> EventType:
 
 def add_job_events(connection: Connection, kind: EventType, jobs: Sequence[JobSummary]) -> None:
     """Tell that each of `jobs` is now as it stands there."""
-    rows = [
-        {
-            "company_id": job.company_id,
-            "job_id": job.id,
-            "asset_id": None,
-            "type": kind.value,
-            "data": JobEvent.model_construct(
-                company_id=job.company_id, job_id=job.id, created_at=job.updated_at, job=job
-            ).model_dump_json(by_alias=True),
-            "created_at": job.updated_at,
-        }
-        for job in jobs
-    ]
-    connection.execute(INSERT, rows)
+    rows = [(job.company_id, job.id, None, kind.value, _encode(job), format_time(job.updated_at)) for job in jobs]
+    insert_rows(connection, INSERT, rows)
+
+
+def add_twin_events(connection: Connection, kind: EventType, twins: Iterable[tuple[str, JobSummary]]) -> None:
+    """Tell of new jobs, each given by its id and a job that it is like in all but the id.
+
+    The jobs of a batch are mostly alike, and encoding one costs as much as storing it: so its text serves all of them. An id
+    that was made just now stands nowhere in it but where it belongs.
+    """
+    encoded: dict[str, tuple[str, str]] = {}
+    rows = []
+    for job_id, twin in twins:
+        if twin.id not in encoded:
+            encoded[twin.id] = _encode(twin), format_time(twin.updated_at)
+        data, at = encoded[twin.id]
+        rows.append((twin.company_id, job_id, None, kind.value, data.replace(twin.id, job_id), at))
+    insert_rows(connection, INSERT, rows)
+
+
+def _encode(job: JobSummary) -> str:
+    event = JobEvent(company_id=job.company_id, job_id=job.id, created_at=job.updated_at, job=job)
+    return event.model_dump_json(by_alias=True)
 
 
 def add_progress_event(connection: Connection, event: ProgressEvent) -> None:
     """Tell of a step of a job's live attempt."""
-    row = {
-        "company_id": event.company_id,
-        "job_id": event.job_id,
-        "asset_id": None,
-        "type": EventType.JOB_PROGRESS.value,
-        "data": event.model_dump_json(by_alias=True),
-        "created_at": event.created_at,
-    }
-    connection.execute(INSERT, [row])
+    data, at = event.model_dump_json(by_alias=True), format_time(event.created_at)
+    insert_rows(connection, INSERT, [(event.company_id, event.job_id, None, EventType.JOB_PROGRESS.value, data, at)])
 
 
 def add_asset_event(connection: Connection, kind: EventType, asset: Asset, now: datetime) -> None:
     """Tell that an asset came or went."""
     event = AssetEvent(company_id=asset.company_id, asset_id=asset.id, job_id=asset.job_id, created_at=now, asset=asset)
-    row = {
-        "company_id": asset.company_id,
-        "job_id": asset.job_id,
-        "asset_id": asset.id,
-        "type": kind.value,
-        "data": event.model_dump_json(by_alias=True),
-        "created_at": now,
-    }
-    connection.execute(INSERT, [row])
+    data, at = event.model_dump_json(by_alias=True), format_time(now)
+    insert_rows(connection, INSERT, [(asset.company_id, asset.job_id, asset.id, kind.value, data, at)])
 
 
 def highest_id(connection: Connection) -> int:
     """Return the highest id ever given, 0 before the first."""
-    return int(connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'events'").scalar() or 0)
+    return read_number(connection, HIGHEST)
 
 
 def get_bounds(connection: Connection) -> Bounds:

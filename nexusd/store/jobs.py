@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from nexusd.contract.events import EventType, ProgressEvent
 from nexusd.contract.jobs import CancelAnswer, JobSummary
 from nexusd.domain.ids import new_id
-from nexusd.domain.retry import Cancel, Decision, Fail, Failed, Finish, History, Outcome, Requeue, SpawnFailed, decide
+from nexusd.domain.retry import Cancel, Crashed, Decision, Fail, Failed, Finish, History, Outcome, Requeue, SpawnFailed, decide
 from nexusd.domain.states import Action, ErrorCode, JobStatus, advance
 from nexusd.errors import AlreadyFinished, NotFound
 from nexusd.store import assets, events
@@ -32,6 +32,26 @@ if TYPE_CHECKING:
     from nexusd.contract.assets import Asset
 
 MESSAGE_MAX_LENGTH: Final = 4000
+
+# Built once: putting a statement together takes SQLAlchemy longer than running it. The columns that an UPDATE sets are those
+# it is given; what it looks for has names of its own.
+FIND: Final = select(JOBS.c.attempt, JOBS.c.input).where(JOBS.c.id == bindparam("the_id"))
+RECALL: Final = select(JOBS.c.attempts_used, JOBS.c.max_attempts, JOBS.c.crashes, JOBS.c.cancel_requested_at).where(
+    JOBS.c.id == bindparam("the_id")
+)
+SWAP: Final = (
+    update(JOBS)
+    .where(
+        JOBS.c.id == bindparam("the_id"), JOBS.c.status == bindparam("the_status"), JOBS.c.attempt == bindparam("the_attempt")
+    )
+    .returning(*SUMMARY_COLUMNS)
+)
+STEP: Final = update(JOBS).where(
+    JOBS.c.id == bindparam("the_id"), JOBS.c.status == "running", JOBS.c.attempt == bindparam("the_attempt")
+)
+BEGIN_ATTEMPT: Final = insert(ATTEMPTS)
+IDENTIFY_ATTEMPT: Final = update(ATTEMPTS).where(ATTEMPTS.c.id == bindparam("the_id"))
+END_ATTEMPT: Final = update(ATTEMPTS).where(ATTEMPTS.c.id == bindparam("the_id"), ATTEMPTS.c.finished_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +92,7 @@ UNKNOWN_USAGE: Final = Usage()
 
 def claim(connection: Connection, job_id: str, now: datetime) -> Claim | None:
     """Start the next attempt of a queued job; None when something was faster, a cancel for example."""
-    found = connection.execute(select(JOBS.c.attempt, JOBS.c.input).where(JOBS.c.id == job_id)).one()
+    found = connection.execute(FIND, {"the_id": job_id}).one()
     values = {
         "attempt": found.attempt + 1,
         "started_at": now,
@@ -84,27 +104,21 @@ def claim(connection: Connection, job_id: str, now: datetime) -> Claim | None:
     if job is None:
         return None
     attempt_id = new_id()
-    connection.execute(insert(ATTEMPTS), [{"id": attempt_id, "job_id": job_id, "number": job.attempt, "started_at": now}])
+    connection.execute(BEGIN_ATTEMPT, [{"id": attempt_id, "job_id": job_id, "number": job.attempt, "started_at": now}])
     return Claim(job, found.input, attempt_id)
 
 
 def record_process(connection: Connection, attempt_id: str, process: ProcessIdentity) -> None:
     """Note which process carries the attempt, so that a later life of the daemon can find it."""
-    connection.execute(
-        update(ATTEMPTS)
-        .where(ATTEMPTS.c.id == attempt_id)
-        .values(boot_id=process.boot_id, pid=process.pid, pid_start_ticks=process.start_ticks)
-    )
+    values = {"boot_id": process.boot_id, "pid": process.pid, "pid_start_ticks": process.start_ticks}
+    connection.execute(IDENTIFY_ATTEMPT, {"the_id": attempt_id, **values})
 
 
 def report_progress(connection: Connection, claim: Claim, progress: float, message: str | None, now: datetime) -> bool:
     """Note a step of the live attempt; False when the attempt is not the live one any more."""
     job_id, attempt = claim.fence
-    changed = connection.execute(
-        update(JOBS)
-        .where(JOBS.c.id == job_id, JOBS.c.status == "running", JOBS.c.attempt == attempt)
-        .values(progress=progress, progress_message=message, updated_at=now)
-    ).rowcount
+    values = {"progress": progress, "progress_message": message, "updated_at": now}
+    changed = connection.execute(STEP, {"the_id": job_id, "the_attempt": attempt, **values}).rowcount
     if changed:
         event = ProgressEvent(
             company_id=claim.job.company_id, job_id=job_id, created_at=now, attempt=attempt, progress=progress, message=message
@@ -127,16 +141,13 @@ def settle(
     `results` are the assets of an attempt that is Done, the result first. The decision is made here because only the
     transaction knows whether a cancel was asked for just now. `random` is in [0, 1).
     """
-    job_id, attempt = claim.fence
-    history = connection.execute(
-        select(JOBS.c.attempts_used, JOBS.c.max_attempts, JOBS.c.crashes, JOBS.c.cancel_requested_at).where(JOBS.c.id == job_id)
-    ).one()
+    history = connection.execute(RECALL, {"the_id": claim.job.id}).one()
     known = History(
         history.attempts_used, history.max_attempts, history.crashes, cancel_requested=history.cancel_requested_at is not None
     )
     decision = decide(outcome, known, random)
     values = _values_after(decision, results, now) | {"attempts_used": history.attempts_used + decision.counts_attempt}
-    job = _swap(connection, (job_id, attempt), (JobStatus.RUNNING, decision.action), values, now)
+    job = _swap(connection, claim.fence, (JobStatus.RUNNING, decision.action), values, now)
     if job is None:
         return None
     for asset in results:
@@ -144,6 +155,12 @@ def settle(
     events.add_job_events(connection, events.type_for(job.status), [job])
     _end_attempt(connection, claim.attempt_id, outcome, usage, now)
     return job
+
+
+def settle_orphans(connection: Connection, claims: Sequence[Claim], randoms: Sequence[float], now: datetime) -> None:
+    """End the attempts of an earlier life of the daemon; one unit, so that the shortest write queue has room for them."""
+    for claim, random in zip(claims, randoms, strict=True):
+        settle(connection, claim, Crashed(), UNKNOWN_USAGE, (), random, now)
 
 
 def _values_after(decision: Decision, results: Sequence[Asset], now: datetime) -> dict[str, Any]:
@@ -206,19 +223,15 @@ def _swap(
     connection: Connection, fence: tuple[str, int], step: tuple[JobStatus, Action], values: dict[str, Any], now: datetime
 ) -> JobSummary | None:
     (job_id, attempt), (status, action) = fence, step
-    row = connection.execute(
-        update(JOBS)
-        .where(JOBS.c.id == job_id, JOBS.c.status == status.value, JOBS.c.attempt == attempt)
-        .values(status=advance(status, action).value, updated_at=now, **values)
-        .returning(*SUMMARY_COLUMNS)
-    ).first()
+    wanted = {"the_id": job_id, "the_status": status.value, "the_attempt": attempt}
+    row = connection.execute(SWAP, {**wanted, "status": advance(status, action).value, "updated_at": now, **values}).first()
     return None if row is None else to_summary(row)
 
 
 def _end_attempt(connection: Connection, attempt_id: str, outcome: Outcome, usage: Usage, now: datetime) -> None:
     name, message = _describe(outcome)
     values = {"outcome": name, "message": _shorten(message), "finished_at": now} | asdict(usage)
-    connection.execute(update(ATTEMPTS).where(ATTEMPTS.c.id == attempt_id, ATTEMPTS.c.finished_at.is_(None)).values(values))
+    connection.execute(END_ATTEMPT, {"the_id": attempt_id, **values})
 
 
 def _describe(outcome: Outcome) -> tuple[str, str | None]:
@@ -232,6 +245,8 @@ def _describe(outcome: Outcome) -> tuple[str, str | None]:
 
 
 def _shorten(message: str | None) -> str | None:
-    if message is None or len(message) <= MESSAGE_MAX_LENGTH:
-        return message
-    return message[: MESSAGE_MAX_LENGTH - 1] + "…"
+    """Cut to what a row holds; a file name of broken bytes, say, must not keep an outcome from being stored."""
+    if message is None:
+        return None
+    sound = message.encode("utf-8", "replace").decode()
+    return sound if len(sound) <= MESSAGE_MAX_LENGTH else sound[: MESSAGE_MAX_LENGTH - 1] + "…"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select
 
 from nexusd.contract.jobs import Job, JobList, JobSummary
 from nexusd.domain.schedule import QueuedJob
@@ -24,6 +24,26 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select
 
     from nexusd.store.events import Bounds
+
+# What the pool asks at every look is built once: putting it together takes SQLAlchemy longer than running it.
+COMPANY_IDS: Final = select(COMPANIES.c.id)
+HEADS: Final = (
+    select(JOBS.c.id, JOBS.c.company_id, JOBS.c.job_type, JOBS.c.priority)
+    .where(
+        JOBS.c.status == literal_column("'queued'"),
+        JOBS.c.company_id == bindparam("company_id"),
+        JOBS.c.job_type == bindparam("job_type"),
+        or_(JOBS.c.available_at.is_(None), JOBS.c.available_at <= bindparam("now")),
+    )
+    .order_by(JOBS.c.priority.desc(), JOBS.c.id)
+    .limit(bindparam("count"))
+)
+NEXT_AVAILABLE: Final = select(func.min(JOBS.c.available_at)).where(
+    JOBS.c.status == literal_column("'queued'"), JOBS.c.available_at.is_not(None), JOBS.c.available_at > bindparam("now")
+)
+CANCEL_REQUESTS: Final = select(JOBS.c.id).where(
+    JOBS.c.status == literal_column("'running'"), JOBS.c.cancel_requested_at.is_not(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +87,19 @@ class Counts:
     jobs: dict[JobStatus, int]
     assets: int
     last_event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the pool must know, all of one moment.
+
+    `heads` are the first jobs of each company and job type that may start, as many as a choice can need; `next_available_at` is
+    when the next job that backs off may; `cancel_requests` are the ids of the running jobs that were asked to end.
+    """
+
+    heads: list[QueuedJob]
+    next_available_at: datetime | None
+    cancel_requests: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,35 +157,25 @@ def get_snapshot(connection: Connection, company_id: str, job_id: str) -> Snapsh
     return Snapshot(to_summary(row), events.get_bounds(connection))
 
 
-def queue_heads(connection: Connection, job_types: Sequence[str], count: int, now: datetime) -> list[QueuedJob]:
-    """Return the first `count` jobs of each company and job type that may start at `now`: all that a choice can need."""
-    companies = connection.execute(select(COMPANIES.c.id)).scalars().all()
-    due = or_(JOBS.c.available_at.is_(None), JOBS.c.available_at <= now)
-    columns = (JOBS.c.id, JOBS.c.company_id, JOBS.c.job_type, JOBS.c.priority)
-    heads: list[QueuedJob] = []
-    for company_id in companies:
-        for job_type in job_types:
-            query = (
-                select(*columns)
-                .where(JOBS.c.status == "queued", JOBS.c.company_id == company_id, JOBS.c.job_type == job_type, due)
-                .order_by(JOBS.c.priority.desc(), JOBS.c.id)
-                .limit(count)
-            )
-            heads += [QueuedJob(*row) for row in connection.execute(query)]
-    return heads
+def look(connection: Connection, job_types: Sequence[str], count: int, now: datetime) -> Outlook:
+    """Return what the pool must know at `now`; no heads and no time when it names no `job_types`."""
+    return Outlook(
+        heads=_queue_heads(connection, job_types, count, now),
+        next_available_at=connection.execute(NEXT_AVAILABLE, {"now": now}).scalar() if job_types else None,
+        cancel_requests=list(connection.execute(CANCEL_REQUESTS).scalars()),
+    )
 
 
-def next_available_at(connection: Connection, now: datetime) -> datetime | None:
-    """Return when the next job that backs off may start; None when none does."""
-    query = select(func.min(JOBS.c.available_at)).where(JOBS.c.status == "queued", JOBS.c.available_at > now)
-    moment: datetime | None = connection.execute(query).scalar()
-    return moment
-
-
-def cancel_requests(connection: Connection) -> list[str]:
-    """Return the ids of the running jobs that were asked to end."""
-    query = select(JOBS.c.id).where(JOBS.c.status == "running", JOBS.c.cancel_requested_at.is_not(None))
-    return list(connection.execute(query).scalars())
+def _queue_heads(connection: Connection, job_types: Sequence[str], count: int, now: datetime) -> list[QueuedJob]:
+    if not job_types:
+        return []
+    companies = connection.execute(COMPANY_IDS).scalars().all()
+    return [
+        QueuedJob(*row)
+        for company_id in companies
+        for job_type in job_types
+        for row in connection.execute(HEADS, {"company_id": company_id, "job_type": job_type, "now": now, "count": count})
+    ]
 
 
 def find_orphans(connection: Connection) -> list[Orphan]:

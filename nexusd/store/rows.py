@@ -64,7 +64,7 @@ def decode_cursor(cursor: str) -> str:
     """
     try:
         [last_id] = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         last_id = None
     if not isinstance(last_id, str) or not is_id(last_id):
         wrong = InvalidParam("?cursor", "not a cursor this daemon gave; take nextCursor of the page before, as it is")

@@ -7,6 +7,8 @@ A migration runs in one transaction: killed in the middle, it has not happened. 
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,48 +20,46 @@ if TYPE_CHECKING:
 KNOWN_REVISIONS: Final = ("0001",)
 """Oldest first; the last is the one this program works with."""
 HEAD: Final = KNOWN_REVISIONS[-1]
+VERSION_TABLE: Final = "alembic_version"
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 
-def bring_up_to_date(connection: Connection, path: Path) -> None:
-    """Leave the database at `HEAD`.
+def refuse_unknown(path: Path) -> None:
+    """Look at the file before anything is set on it: even `journal_mode` would be written into a stranger's database.
 
     Raises UnsafeDatabase for a schema this program does not know; the file is then as it was.
     """
-    with connection.begin():
-        revision = read_revision(connection)
-        if revision == HEAD:
+    with closing(sqlite3.connect(path)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if not tables:
             return
-        if revision is None and _has_tables(connection):
-            raise UnsafeDatabase(f"{path} is a database, but not one of nexusd's; set another state_directory")
-        if revision is not None and revision not in KNOWN_REVISIONS:
-            raise UnsafeDatabase(f"{path} has schema {revision}, which is newer than this nexusd ({HEAD}); upgrade nexusd")
-        _migrate(connection)
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone() if VERSION_TABLE in tables else None
+    if found is None:
+        raise UnsafeDatabase(f"{path} is a database, but not one of nexusd's; set another state_directory")
+    if found[0] not in KNOWN_REVISIONS:
+        raise UnsafeDatabase(f"{path} has schema {found[0]}, which is newer than this nexusd ({HEAD}); upgrade nexusd")
 
 
-def read_revision(connection: Connection) -> str | None:
-    """Return the revision the file is at, None for a file that Alembic never saw."""
-    if not _count(connection, "name = 'alembic_version'"):
-        return None
-    revision: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    return revision
+def bring_up_to_date(connection: Connection) -> None:
+    """Leave a database that `refuse_unknown` let pass at `HEAD`."""
+    with connection.begin():
+        if not _is_at_head(connection):
+            _migrate(connection)
 
 
-def _has_tables(connection: Connection) -> bool:
-    return _count(connection, "name NOT LIKE 'sqlite_%'") > 0
-
-
-def _count(connection: Connection, condition: str) -> int:
-    return int(
-        connection.exec_driver_sql(f"SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND {condition}").scalar_one()
-    )
+def _is_at_head(connection: Connection) -> bool:
+    query = f"SELECT 1 FROM sqlite_schema WHERE name = '{VERSION_TABLE}'"
+    if connection.exec_driver_sql(query).first() is None:
+        return False
+    revision: str = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar_one()
+    return revision == HEAD
 
 
 def _migrate(connection: Connection) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # its import has things to say already
     from alembic import command
     from alembic.config import Config
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
+from nexusd.contract.base import format_time
 from nexusd.contract.events import EventType
 from nexusd.contract.jobs import JobAccepted, JobSummary
+from nexusd.contract.validation import PARAMS_MAX
 from nexusd.domain.ids import new_id
 from nexusd.domain.states import JobStatus
 from nexusd.errors import IdempotencyConflict, InvalidParam, InvalidRequest
 from nexusd.store import events
+from nexusd.store.statements import insert_rows, prepare_insert
 from nexusd.store.tables import ASSETS, JOBS, KEYS, REFERENCES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
 
-INSERT: Final = insert(JOBS)
+COLUMNS: Final = (
+    "id",
+    "company_id",
+    "status",
+    "input",
+    "created_at",
+    "updated_at",
+    "attempt",
+    "attempts_used",
+    "crashes",
+    "job_type",
+    "source_task_id",
+    "priority",
+    "timeout_seconds",
+    "max_attempts",
+)
+INSERT: Final = prepare_insert(JOBS, COLUMNS)
+Traits = tuple[str, str | None, int, float | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +57,11 @@ class NewJob:
     priority: int = 0
     timeout_seconds: float | None = None
     max_attempts: int = 3
+
+    @property
+    def traits(self) -> Traits:
+        """What events tell of it: the last of COLUMNS."""
+        return self.job_type, self.source_task_id, self.priority, self.timeout_seconds, self.max_attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +83,30 @@ def create(
     if idempotency is not None and (known := _find_by_key(connection, company_id, idempotency)):
         return known
     _refuse_missing_assets(connection, company_id, new_jobs)
-    jobs = [_summarise(company_id, new_job, now) for new_job in new_jobs]
-    connection.execute(INSERT, [_to_row(job, new_job) for job, new_job in zip(jobs, new_jobs, strict=True)])
-    _insert_references(connection, jobs, new_jobs)
-    events.add_job_events(connection, EventType.JOB_QUEUED, jobs)
+    jobs = [(new_id(), new_job) for new_job in new_jobs]
+    at, status = format_time(now), JobStatus.QUEUED.value
+    rows = [(job_id, company_id, status, job.input, at, at, 0, 0, 0, *job.traits) for job_id, job in jobs]
+    insert_rows(connection, INSERT, rows)
+    _insert_references(connection, jobs)
+    events.add_twin_events(connection, EventType.JOB_QUEUED, _find_twins(company_id, jobs, now))
+    ids = [job_id for job_id, _ in jobs]
     if idempotency is not None:
-        _insert_key(connection, company_id, idempotency, jobs, now)
-    return [JobAccepted(job_id=job.id, status=job.status, created_at=job.created_at) for job in jobs]
+        _insert_key(connection, company_id, idempotency, ids, now)
+    return [JobAccepted(job_id=job_id, status=JobStatus.QUEUED, created_at=now) for job_id in ids]
 
 
-def _summarise(company_id: str, new_job: NewJob, now: datetime) -> JobSummary:
+def _find_twins(company_id: str, jobs: Sequence[tuple[str, NewJob]], now: datetime) -> Iterator[tuple[str, JobSummary]]:
+    """Yield the id of each job, and the first job of its kind."""
+    firsts: dict[Traits, JobSummary] = {}
+    for job_id, new_job in jobs:
+        if new_job.traits not in firsts:
+            firsts[new_job.traits] = _summarise(company_id, job_id, new_job, now)
+        yield job_id, firsts[new_job.traits]
+
+
+def _summarise(company_id: str, job_id: str, new_job: NewJob, now: datetime) -> JobSummary:
     return JobSummary(
-        id=new_id(),
+        id=job_id,
         company_id=company_id,
         job_type=new_job.job_type,
         status=JobStatus.QUEUED,
@@ -79,25 +117,6 @@ def _summarise(company_id: str, new_job: NewJob, now: datetime) -> JobSummary:
         created_at=now,
         updated_at=now,
     )
-
-
-def _to_row(job: JobSummary, new_job: NewJob) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "company_id": job.company_id,
-        "job_type": job.job_type,
-        "status": "queued",
-        "input": new_job.input,
-        "source_task_id": job.source_task_id,
-        "priority": job.priority,
-        "timeout_seconds": job.timeout_seconds,
-        "max_attempts": job.max_attempts,
-        "attempt": 0,
-        "attempts_used": 0,
-        "crashes": 0,
-        "created_at": job.created_at,
-        "updated_at": job.updated_at,
-    }
 
 
 def _find_by_key(connection: Connection, company_id: str, idempotency: Idempotency) -> list[JobAccepted] | None:
@@ -116,16 +135,14 @@ def _find_by_key(connection: Connection, company_id: str, idempotency: Idempoten
     return [by_id[job_id] for job_id in ids if job_id in by_id]
 
 
-def _insert_key(
-    connection: Connection, company_id: str, idempotency: Idempotency, jobs: Sequence[JobSummary], now: datetime
-) -> None:
+def _insert_key(connection: Connection, company_id: str, idempotency: Idempotency, ids: Sequence[str], now: datetime) -> None:
     row = {
         "company_id": company_id,
         "route": idempotency.route,
         "key": idempotency.key,
         "body_sha256": idempotency.body_sha256,
-        "job_id": jobs[0].id,
-        "job_ids": json.dumps([job.id for job in jobs]),
+        "job_id": ids[0],
+        "job_ids": json.dumps(ids),
         "created_at": now,
     }
     connection.execute(insert(KEYS), row)
@@ -135,24 +152,24 @@ def _refuse_missing_assets(connection: Connection, company_id: str, new_jobs: Se
     wanted = {asset_id for new_job in new_jobs for _, asset_id in new_job.references}
     if not wanted:
         return
-    query = select(ASSETS.c.id).where(
-        ASSETS.c.id.in_(sorted(wanted)), ASSETS.c.company_id == company_id, ASSETS.c.deleted_at.is_(None)
-    )
+    # as one JSON text: a batch may name more assets than a statement can have variables
+    named = select(func.json_each(json.dumps(sorted(wanted))).table_valued("value").c.value)
+    query = select(ASSETS.c.id).where(ASSETS.c.id.in_(named), ASSETS.c.company_id == company_id, ASSETS.c.deleted_at.is_(None))
     missing = wanted - set(connection.execute(query).scalars())
-    params = tuple(
-        InvalidParam(pointer, f"there is no asset {asset_id} in this company")
-        for new_job in new_jobs
-        for pointer, asset_id in new_job.references
-        if asset_id in missing
-    )
-    if params:
-        raise InvalidRequest("the input names an asset that does not exist; upload it first", params)
+    if missing:
+        wrong = (
+            InvalidParam(pointer, f"there is no asset {asset_id} in this company")
+            for new_job in new_jobs
+            for pointer, asset_id in new_job.references
+            if asset_id in missing
+        )
+        raise InvalidRequest("the input names an asset that does not exist; upload it first", tuple(islice(wrong, PARAMS_MAX)))
 
 
-def _insert_references(connection: Connection, jobs: Sequence[JobSummary], new_jobs: Sequence[NewJob]) -> None:
+def _insert_references(connection: Connection, jobs: Sequence[tuple[str, NewJob]]) -> None:
     rows = [
-        {"job_id": job.id, "asset_id": asset_id}
-        for job, new_job in zip(jobs, new_jobs, strict=True)
+        {"job_id": job_id, "asset_id": asset_id}
+        for job_id, new_job in jobs
         for asset_id in dict.fromkeys(asset_id for _, asset_id in new_job.references)
     ]
     if rows:

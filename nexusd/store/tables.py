@@ -66,6 +66,11 @@ class ContentJob(SQLModel, table=True):
             "id",
             sqlite_where=text("status = 'queued'"),
         ),
+        Index(
+            "content_jobs_backing_off",
+            "available_at",
+            sqlite_where=text("status = 'queued' AND available_at IS NOT NULL"),
+        ),
         Index("content_jobs_running", "id", sqlite_where=text("status = 'running'")),
     )
 

@@ -8,7 +8,8 @@ Invariants:
 2. One bad unit never fails its neighbours: when a unit of a group raises, the group is rolled back and run again with a
    savepoint around each. So a unit may run twice, and must do nothing but read and write the database.
 3. `announce` is told of an event id only after the commit of its row, on the trio thread.
-4. At most `queue_length` units wait; the next one is refused with WriteQueueFull and nothing of it is stored.
+4. At most `queue_length` units wait; the next one is refused with WriteQueueFull and nothing of it is stored. After `stop`
+   every one is refused with Stopping.
 
 State → function that performs it: waiting `submit`, grouped `_next_group`, run `_run_group`/`_run_apart`, answered `_deliver`.
 """
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 from sqlalchemy.exc import DBAPIError
 
-from nexusd.errors import DatabaseBusy, NexusdError, StorageFull, WriteQueueFull
+from nexusd.errors import DatabaseBusy, NexusdError, Stopping, StorageFull, WriteQueueFull
 from nexusd.store import events
 
 if TYPE_CHECKING:
@@ -37,6 +38,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nexusd.store")
 
 GROUP_MAX: Final = 256
+_OF_THE_DATABASE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOMEM,
+    }
+)
+"""The trouble is the file's, the disk's or the memory's: no other unit of the group would escape it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +72,7 @@ class Writer:
         self._queue_length = queue_length
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._waiting = 0
+        self._stopped = False
         self._token = trio.lowlevel.current_trio_token()
         self._thread = threading.Thread(target=self._run, name="nexusd-writer")
 
@@ -66,10 +83,12 @@ class Writer:
     async def submit(self, unit: Callable[[Connection], Any]) -> Any:
         """Run `unit` in the next group and return what it returns.
 
-        Raises what the unit raised, WriteQueueFull, DatabaseBusy or StorageFull; then nothing of the unit is stored.
+        Raises what the unit raised, WriteQueueFull, DatabaseBusy, StorageFull or Stopping; then nothing of the unit is stored.
         Cancellation: the caller stops waiting, the unit is carried out all the same.
         Ordering: on return the unit's writes are on disk.
         """
+        if self._stopped:
+            raise Stopping("the database is closed: the daemon stops")
         if self._waiting >= self._queue_length:
             raise WriteQueueFull(f"{self._waiting} writes wait for the disk already; try again in a second")
         waiting = _Waiting(unit)
@@ -82,6 +101,7 @@ class Writer:
 
     async def stop(self) -> None:
         """Carry out what waits, then end the thread. Cancellation: waits all the same, for at most the busy timeout."""
+        self._stopped = True
         self._queue.put(None)
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._thread.join)
@@ -114,10 +134,10 @@ class Writer:
                     waiting.result = waiting.unit(self._connection)
                 return events.highest_id(self._connection)
         except Exception as error:  # the border of a unit of work
-            if len(group) > 1 and not _is_of_the_database(error):
-                return self._run_apart(group)
-            _fail(group, error)
-            return 0
+            if len(group) == 1 or _is_of_the_database(error):
+                _fail(group, error)
+                return 0
+        return self._run_apart(group)  # out here, so that its errors do not appear to come of this one
 
     def _run_apart(self, group: list[_Waiting]) -> int:
         try:
@@ -146,23 +166,20 @@ class Writer:
 
 
 def _is_of_the_database(error: Exception) -> bool:
-    """Whether the trouble is the file's or the disk's, which no other unit of the group would escape."""
-    return isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.OperationalError)
+    return _code(error) in _OF_THE_DATABASE
 
 
 def _fail(group: list[_Waiting], error: Exception) -> None:
-    told = translate(error)
-    if not isinstance(told, NexusdError):
+    for waiting in group:  # an error each: to raise one object in many tasks would mix their tracebacks
+        waiting.error = translate(error)
+    if not isinstance(translate(error), NexusdError):
         logger.error("a unit of work failed", exc_info=error)
-    for waiting in group:
-        waiting.error = told
 
 
 def translate(error: Exception) -> Exception:
     """Return the error to tell a caller in place of `error`: SQLite's passing troubles have names of ours."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     told: NexusdError
+    code = _code(error)
     if code == sqlite3.SQLITE_FULL:
         told = StorageFull("the disk that holds the database is full; free some space and try again")
     elif code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
@@ -171,3 +188,9 @@ def translate(error: Exception) -> Exception:
         return error
     told.__cause__ = error
     return told
+
+
+def _code(error: Exception) -> int:
+    """Return SQLite's primary result code, 0 for an error that is not SQLite's."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return int(getattr(cause, "sqlite_errorcode", 0)) & 0xFF

@@ -59,7 +59,7 @@ def render(job: ChildJob) -> None:
 
 def write(job: ChildJob, trees: dict[str, Element]) -> None:
     """Write the pictures in the format that was asked for."""
-    # Imported here: for SVG, neither Typst nor fontTools is loaded.
+    # Imported here: for SVG, Typst is not loaded.
     if job.input["format"] == "svg":
         from nexusd.renderers.engines.svg import write_svg
 

@@ -60,6 +60,8 @@ CREATE INDEX content_jobs_by_source_task ON content_jobs (company_id, source_tas
 ;
 CREATE INDEX content_jobs_queue ON content_jobs (company_id, job_type, priority DESC, id) WHERE status = 'queued'
 ;
+CREATE INDEX content_jobs_backing_off ON content_jobs (available_at) WHERE status = 'queued' AND available_at IS NOT NULL
+;
 CREATE INDEX content_jobs_running ON content_jobs (id) WHERE status = 'running'
 ;
 CREATE TABLE job_attempts (

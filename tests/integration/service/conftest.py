@@ -1,0 +1,21 @@
+"""A home for a daemon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.daemons import make_home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a short private folder; nothing of the user's own settings is read."""
+    with make_home() as home:
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        yield home

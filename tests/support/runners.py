@@ -1,0 +1,135 @@
+"""A pool that runs, on a real store and a real disk. It is followed as clients follow it: by the hub."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from nexusd.contract.base import utc_now
+from nexusd.domain.schedule import Limits
+from nexusd.renderers.registry import Registry
+from nexusd.runner.attempt import AttemptLimits, Workshop
+from nexusd.runner.pool import Pool
+from nexusd.runner.recovery import recover
+from nexusd.storage import LocalDisk
+from nexusd.store import jobs, queries, submissions
+from tests.support.processes import find_marked
+from tests.support.stores import Store, new_job, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
+
+    from nexusd.contract.jobs import CancelAnswer, Job
+    from nexusd.renderers.spec import RendererSpec
+
+PATIENCE_SECONDS: Final = 60
+"""Not what anything here takes, but when a test is called stuck, on a machine that is busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A pool that runs in `directory`."""
+
+    directory: Path
+    store: Store
+    workshop: Workshop
+    stopping: trio.Event
+    stopped: trio.Event
+
+    async def submit(self, **fields: Any) -> str:
+        """Submit one job; `input` is an object."""
+        fields["input"] = json.dumps(fields.get("input", {}))
+        [job] = await self.store.database.write(submissions.create, self.store.company_id, [new_job(**fields)], None, utc_now())
+        return job.job_id
+
+    async def cancel(self, job_id: str) -> CancelAnswer:
+        """Ask for the end of a job."""
+        return await self.store.database.write(jobs.request_cancel, self.store.company_id, job_id, utc_now())
+
+    async def wait(self, job_id: str, condition: Callable[[Job], bool] = lambda job: job.status.is_terminal) -> Job:
+        """Return the job as soon as the condition holds: when it is over, if none is given."""
+        with trio.fail_after(PATIENCE_SECONDS):
+            while True:
+                cursor = self.store.hub.highest_event_id
+                job = await self.store.database.read(queries.get, self.store.company_id, job_id)
+                if condition(job):
+                    return job
+                await self.store.hub.wait_newer(cursor)
+
+    async def wait_told(self, job_id: str) -> list[int]:
+        """Return the numbers in the first message of a job's progress: the pids it wants us to know."""
+        job = await self.wait(job_id, lambda job: bool(job.progress_message) or job.status.is_terminal)
+        assert job.progress_message, job
+        return [int(number) for number in job.progress_message.split()]
+
+    async def run(self, **fields: Any) -> Job:
+        """Submit one job, and return it when it is over."""
+        return await self.wait(await self.submit(**fields))
+
+    async def stop(self) -> None:
+        """Stop the pool, and return when it has."""
+        self.stopping.set()
+        with trio.fail_after(PATIENCE_SECONDS):
+            await self.stopped.wait()
+
+    def find_processes(self) -> set[int]:
+        """Return the living processes of all attempts there ever were."""
+        return find_marked(attempt_id for (attempt_id,) in self.store.ask("SELECT id FROM job_attempts"))
+
+    def log(self, job_id: str, attempt: int = 1) -> bytes:
+        """Return the log of an attempt."""
+        return (self.workshop.log_directory / job_id / f"{attempt}.log").read_bytes()
+
+    def stored(self, object_key: str) -> Path:
+        """Return the path of a stored file."""
+        return self.directory / "assets" / object_key
+
+
+def make_workshop(directory: Path, store: Store, *specs: RendererSpec, **limits: Any) -> Workshop:
+    """Return what attempts work with; `limits` replace those of AttemptLimits."""
+    known = {"terminate_grace_seconds": 5, "drain_seconds": 2, "log_max_bytes": 1 << 20, "output_max_bytes": None}
+    return Workshop(
+        database=store.database,
+        storage=LocalDisk(directory / "assets"),
+        registry=Registry(specs),
+        work_directory=directory / "work",
+        log_directory=directory / "logs",
+        limits=AttemptLimits(**{**known, **limits}),
+    )
+
+
+@asynccontextmanager
+async def open_runner(
+    directory: Path,
+    *specs: RendererSpec,
+    total: int = 2,
+    per_job_type: Mapping[str, int] | None = None,
+    store: Store | None = None,
+    **limits: Any,
+) -> AsyncIterator[Runner]:
+    """Run a pool in `directory`, on a store of its own or the one given; on leaving, stop it."""
+    if store is None:
+        async with (
+            open_store(directory / "nexusd.db") as own,
+            open_runner(directory, *specs, total=total, per_job_type=per_job_type, store=own, **limits) as runner,
+        ):
+            yield runner
+        return
+    workshop = make_workshop(directory, store, *specs, **limits)
+    await recover(store.database, workshop.work_directory)
+    pool = Pool(workshop, store.hub, Limits(total, per_job_type or {}))
+    runner = Runner(directory, store, workshop, trio.Event(), trio.Event())
+
+    async def run_pool(*, task_status: trio.TaskStatus[None]) -> None:
+        await pool.run(runner.stopping, task_status=task_status)
+        runner.stopped.set()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(run_pool)
+        yield runner
+        runner.stopping.set()

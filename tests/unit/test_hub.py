@@ -1,0 +1,76 @@
+"""The hub wakes whoever waits for something newer, and nobody else."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from nexusd.hub import Hub
+
+
+async def test_a_waiter_wakes_when_its_cursor_is_passed_and_not_before() -> None:
+    hub, woken = Hub(), dict[int, int]()
+
+    async def wait(cursor: int) -> None:
+        woken[cursor] = await hub.wait_newer(cursor)
+
+    async with trio.open_nursery() as nursery:
+        for cursor in range(4):
+            nursery.start_soon(wait, cursor)
+        for published, expected in [(0, {}), (1, {0: 1}), (1, {0: 1}), (3, {0: 1, 1: 3, 2: 3}), (2, {0: 1, 1: 3, 2: 3})]:
+            await trio.testing.wait_all_tasks_blocked()
+            hub.publish(published)
+            await trio.testing.wait_all_tasks_blocked()
+            assert woken == expected
+            assert hub.highest_event_id == max(published, *expected.values(), 0)
+        hub.publish(9)
+    assert woken == {0: 1, 1: 3, 2: 3, 3: 9}
+
+
+async def test_news_that_came_before_the_wait_is_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+    hub = Hub()
+    hub.publish(5)
+    assert await hub.wait_newer(4) == 5
+    with trio.move_on_after(1) as waiting:
+        await hub.wait_newer(5)
+    assert waiting.cancelled_caught
+
+
+async def test_a_stop_wakes_everybody_for_good() -> None:
+    hub = Hub()
+    assert not hub.is_stopping
+    with trio.fail_after(5):
+        await wait_all(hub)
+    assert hub.is_stopping
+    hub.publish(3)
+    with trio.fail_after(5):
+        assert await hub.wait_newer(99) == 3
+
+
+async def wait_all(hub: Hub) -> None:
+    async with trio.open_nursery() as nursery:
+        for cursor in (0, 7, 10**18):
+            nursery.start_soon(hub.wait_newer, cursor)
+        await trio.testing.wait_all_tasks_blocked()
+        hub.stop()
+
+
+@pytest.mark.parametrize("count", [1000])
+async def test_no_wake_up_is_lost_between_two_waits(count: int) -> None:
+    hub, seen = Hub(), list[int]()
+
+    async def follow() -> None:
+        cursor = 0
+        while cursor < count:
+            cursor = await hub.wait_newer(cursor)
+            seen.append(cursor)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(follow)
+        for number in range(1, count + 1):
+            hub.publish(number)
+            if number % 7 == 0:
+                await trio.lowlevel.checkpoint()
+    assert seen.count(count) == 3
