@@ -1,4 +1,8 @@
-"""What all wire models share: camelCase names, UTC times in RFC 3339 with milliseconds and `Z`."""
+"""What all wire models share: camelCase names, UTC times in RFC 3339 with milliseconds and `Z`.
+
+What is an answer builds its validator when it is first used (`defer_build`): the daemon starts sooner, and `nexusctl` never
+builds what it does not need.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ ForeignId = Annotated[str, StringConstraints(min_length=1, max_length=255, patte
 class Answer(BaseModel):
     """Something the daemon says. A client must ignore fields it does not know."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True, extra="ignore")
 
 
 class Request(BaseModel):

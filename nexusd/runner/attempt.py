@@ -1,7 +1,7 @@
 """One attempt: from the claim, through the child, to the outcome in the store.
 
-Owns the order: claim → work directory → child → the child's whole tree is dead → results durable → outcome committed. Whatever
-goes wrong in between becomes an outcome; only the loss of the daemon itself leaves a row `running`, for recovery to find.
+Owns the order after the claim: work directory → child → the child's whole tree is dead → results durable → outcome committed.
+Whatever goes wrong in between becomes an outcome; only the loss of the daemon itself leaves a row `running`, for recovery.
 """
 
 from __future__ import annotations
@@ -69,10 +69,11 @@ class Workshop:
 
 
 class Attempt:
-    """One try at the queued job `job_id`. `cancel` and `stop` may be called at any time; `run` is called once."""
+    """The attempt that a claim is the right to. `cancel` and `stop` may be called at any time; `run` is called once."""
 
-    def __init__(self, job_id: str, workshop: Workshop) -> None:
-        self._job_id = job_id
+    def __init__(self, claim: Claim, workshop: Workshop) -> None:
+        self._claim = claim
+        self._job_id = claim.job.id
         self._workshop = workshop
         self._orders = Orders()
 
@@ -85,11 +86,11 @@ class Attempt:
         self._orders.stop.set()
 
     async def run(self) -> None:
-        """Claim the job and carry it to an outcome; return at once when the claim comes too late."""
-        database = self._workshop.database
-        claim = await database.write(jobs.claim, self._job_id, utc_now())
-        if claim is None:
-            return
+        """Carry the job to an outcome, and store that.
+
+        Raises Unavailable when the outcome cannot be stored and the daemon stops.
+        """
+        claim, database = self._claim, self._workshop.database
         outcome, usage, results = await self._execute(claim)
         logger.info(
             "attempt ended", extra={"job": self._job_id, "attempt": claim.job.attempt, "outcome": type(outcome).__name__}

@@ -1,7 +1,7 @@
 """The pool: keeps as many attempts running as the limits allow, for as long as there is work.
 
 Woken by the hub and by the end of an attempt; every look reads the store anew, so a wake-up that is lost or doubled changes
-nothing. What to start is decided by `domain.schedule`; the pool does the reading before it and the starting after it.
+nothing. What to start is decided by `domain.schedule` and claimed by `store.dispatch`; the pool runs the attempts.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from nexusd.contract.base import utc_now
-from nexusd.domain.schedule import Limits, QueuedJob, RunningJob, choose
+from nexusd.domain.schedule import Limits, RunningJob
 from nexusd.errors import Unavailable
 from nexusd.runner.attempt import Attempt, Workshop
-from nexusd.store import queries
+from nexusd.store import dispatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ class Pool:
         try:
             patience = await self._act(attempts)
         except Unavailable as trouble:
-            logger.warning("the store cannot be read just now", extra={"reason": str(trouble)})
+            logger.warning("the store cannot be used just now", extra={"reason": str(trouble)})
             patience = TROUBLE_SECONDS
         with trio.move_on_after(patience):
             await self._news.wait()
@@ -75,35 +75,34 @@ class Pool:
             await self._freed.wait()
 
     async def _act(self, attempts: trio.Nursery) -> float:
-        """Pass on the cancels, start what may start, and return how long until a job that backs off may."""
-        job_types = self._job_types if len(self._running) < self._limits.total else ()
-        if not job_types and not self._running:
-            return math.inf
+        """Start what may start, pass on the cancels, and return how long until a job that backs off may start."""
+        patience = math.inf
+        if self._job_types and len(self._running) < self._limits.total:
+            patience = await self._take_turn(attempts)
+        if self._running:
+            for job_id in await self._workshop.database.read(dispatch.find_cancel_requests):
+                if job_id in self._running:
+                    self._running[job_id][1].cancel()
+        return patience
+
+    async def _take_turn(self, attempts: trio.Nursery) -> float:
         now = utc_now()
-        # The jobs that run may still be `queued` in the store for a moment: as many heads as there are slots are enough.
-        outlook = await self._workshop.database.read(queries.look, job_types, self._limits.total, now)
-        for job_id in outlook.cancel_requests:
-            if job_id in self._running:
-                self._running[job_id][1].cancel()
-        queued = [job for job in outlook.heads if job.id not in self._running]
-        for job in choose(queued, [running for running, _ in self._running.values()], self._limits):
-            self._start(job, attempts)
-        later = outlook.next_available_at
+        running = [running for running, _ in self._running.values()]
+        turn = await self._workshop.database.write(dispatch.take_turn, self._job_types, running, self._limits, now)
+        for claim in turn.claims:
+            attempt = Attempt(claim, self._workshop)
+            self._running[claim.job.id] = (RunningJob(claim.job.company_id, claim.job.job_type), attempt)
+            attempts.start_soon(self._run_attempt, claim.job.id, attempt, name=f"attempt at {claim.job.id}")
+        later = turn.next_available_at
         return math.inf if later is None else max(0.0, (later - now).total_seconds())
 
-    def _start(self, job: QueuedJob, attempts: trio.Nursery) -> None:
-        attempt = Attempt(job.id, self._workshop)
-        self._running[job.id] = (RunningJob(job.company_id, job.job_type), attempt)
-        attempts.start_soon(self._run_attempt, job, attempt, name=f"attempt at {job.id}")
-
-    async def _run_attempt(self, job: QueuedJob, attempt: Attempt) -> None:
+    async def _run_attempt(self, job_id: str, attempt: Attempt) -> None:
         try:
             await attempt.run()
-        except Unavailable as trouble:  # the claim could not be stored, or at the stop the outcome: the row is as it was
-            logger.warning("a job's state cannot be stored just now", extra={"job": job.id, "reason": str(trouble)})
-            await trio.sleep(TROUBLE_SECONDS)
+        except Unavailable as trouble:  # at the stop the outcome could not be stored: recovery will find the row
+            logger.warning("an outcome is not stored", extra={"job": job_id, "reason": str(trouble)})
         finally:
-            del self._running[job.id]
+            del self._running[job_id]
             self._news.set()
             self._freed.set()
 

@@ -1,49 +1,27 @@
-"""Queries about jobs: what the API shows, what the pool may start, what recovery must end."""
+"""Queries about jobs: what the API shows, what recovery must end."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from nexusd.contract.jobs import Job, JobList, JobSummary
-from nexusd.domain.schedule import QueuedJob
 from nexusd.domain.states import JobStatus
 from nexusd.errors import NotFound
 from nexusd.store import assets, events
 from nexusd.store.jobs import Claim, ProcessIdentity
 from nexusd.store.rows import ATTEMPT_COLUMNS, SUMMARY_COLUMNS, decode_cursor, next_cursor, to_attempt, to_summary
-from nexusd.store.tables import ASSETS, ATTEMPTS, COMPANIES, JOBS
+from nexusd.store.tables import ASSETS, ATTEMPTS, JOBS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Select
 
     from nexusd.store.events import Bounds
-
-# What the pool asks at every look is built once: putting it together takes SQLAlchemy longer than running it.
-COMPANY_IDS: Final = select(COMPANIES.c.id)
-HEADS: Final = (
-    select(JOBS.c.id, JOBS.c.company_id, JOBS.c.job_type, JOBS.c.priority)
-    .where(
-        JOBS.c.status == literal_column("'queued'"),
-        JOBS.c.company_id == bindparam("company_id"),
-        JOBS.c.job_type == bindparam("job_type"),
-        or_(JOBS.c.available_at.is_(None), JOBS.c.available_at <= bindparam("now")),
-    )
-    .order_by(JOBS.c.priority.desc(), JOBS.c.id)
-    .limit(bindparam("count"))
-)
-NEXT_AVAILABLE: Final = select(func.min(JOBS.c.available_at)).where(
-    JOBS.c.status == literal_column("'queued'"), JOBS.c.available_at.is_not(None), JOBS.c.available_at > bindparam("now")
-)
-CANCEL_REQUESTS: Final = select(JOBS.c.id).where(
-    JOBS.c.status == literal_column("'running'"), JOBS.c.cancel_requested_at.is_not(None)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +65,6 @@ class Counts:
     jobs: dict[JobStatus, int]
     assets: int
     last_event_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What the pool must know, all of one moment.
-
-    `heads` are the first jobs of each company and job type that may start, as many as a choice can need; `next_available_at` is
-    when the next job that backs off may; `cancel_requests` are the ids of the running jobs that were asked to end.
-    """
-
-    heads: list[QueuedJob]
-    next_available_at: datetime | None
-    cancel_requests: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,27 +120,6 @@ def get_snapshot(connection: Connection, company_id: str, job_id: str) -> Snapsh
     if row is None:
         raise NotFound(f"there is no job {job_id} in this company")
     return Snapshot(to_summary(row), events.get_bounds(connection))
-
-
-def look(connection: Connection, job_types: Sequence[str], count: int, now: datetime) -> Outlook:
-    """Return what the pool must know at `now`; no heads and no time when it names no `job_types`."""
-    return Outlook(
-        heads=_queue_heads(connection, job_types, count, now),
-        next_available_at=connection.execute(NEXT_AVAILABLE, {"now": now}).scalar() if job_types else None,
-        cancel_requests=list(connection.execute(CANCEL_REQUESTS).scalars()),
-    )
-
-
-def _queue_heads(connection: Connection, job_types: Sequence[str], count: int, now: datetime) -> list[QueuedJob]:
-    if not job_types:
-        return []
-    companies = connection.execute(COMPANY_IDS).scalars().all()
-    return [
-        QueuedJob(*row)
-        for company_id in companies
-        for job_type in job_types
-        for row in connection.execute(HEADS, {"company_id": company_id, "job_type": job_type, "now": now, "count": count})
-    ]
 
 
 def find_orphans(connection: Connection) -> list[Orphan]:

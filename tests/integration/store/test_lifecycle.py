@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from nexusd.domain.retry import CRASHES_MAX, Cancelled, Crashed, Done, Failed, Outcome, SpawnFailed, Stopped
 from nexusd.domain.states import TRANSITIONS, Action, ErrorCode, JobStatus
 from nexusd.errors import AlreadyFinished, NotFound
-from nexusd.store import jobs, queries
+from nexusd.store import dispatch, jobs, queries
 from nexusd.store.jobs import ProcessIdentity
 from tests.support.stores import NOON, Store, make_asset, new_job
 
@@ -194,7 +194,7 @@ async def test_a_request_to_cancel_tells_the_truth_in_every_state(store: Store) 
     for _ in range(3):  # asked again, it says the same and tells nobody twice
         answer = await cancel(store, claim.job.id)
         assert (answer.outcome, answer.status) == ("cancelling", JobStatus.RUNNING)
-    assert (await store.database.read(queries.look, [], 0, NOON)).cancel_requests == [claim.job.id]
+    assert await store.database.read(dispatch.find_cancel_requests) == [claim.job.id]
     assert len(store.ask("SELECT 1 FROM events WHERE type = 'content_job.cancelling'")) == 1
     ends: list[tuple[Outcome, str]] = [(Done(), "done"), (FINAL, "failed"), (Cancelled(), "cancelled")]
     for outcome, status in ends:

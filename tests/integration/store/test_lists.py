@@ -12,7 +12,7 @@ from nexusd.domain.ids import new_id
 from nexusd.domain.retry import Cancelled, Crashed, Done, Failed
 from nexusd.domain.states import ErrorCode, JobStatus
 from nexusd.errors import AlreadyExists, InvalidRequest, NotFound
-from nexusd.store import assets, companies, events, jobs, queries, submissions
+from nexusd.store import assets, companies, dispatch, events, jobs, queries, submissions
 from nexusd.store.assets import AssetFilter
 from nexusd.store.queries import JobFilter
 from tests.support.stores import NOON, Store, make_asset, new_job
@@ -212,7 +212,7 @@ async def test_the_heads_of_the_queue_are_what_may_start_now(store: Store) -> No
     unknown = await store.submit(new_job("unknown"))
 
     async def heads(count: int, now: datetime = NOON) -> list[str]:
-        return [job.id for job in (await store.database.read(queries.look, ["a", "b"], count, now)).heads]
+        return [job.id for job in await store.database.read(dispatch.queue_heads, ["a", "b"], count, now)]
 
     assert await heads(3) == [*high, low[0], *other_type, *theirs]
     assert unknown[0] not in await heads(100)
@@ -222,13 +222,13 @@ async def test_the_heads_of_the_queue_are_what_may_start_now(store: Store) -> No
             await store.settle(await store.claim(job_id), Crashed(), now=late, random=0.5 if job_id == high[0] else 0.0)
     [(first,), (second,)] = store.ask("SELECT available_at FROM content_jobs WHERE available_at IS NOT NULL ORDER BY 1")
     assert (first, second) == ("2026-01-02T13:00:01.000Z", "2026-01-02T13:00:01.500Z")
-    assert (await store.database.read(queries.look, ["a", "b"], 1, late)).next_available_at == late + timedelta(seconds=1)
-    assert (
-        await store.database.read(queries.look, ["a", "b"], 1, late + timedelta(seconds=1))
-    ).next_available_at == late + timedelta(seconds=1.5)
-    assert (await store.database.read(queries.look, ["a", "b"], 1, late + timedelta(seconds=1.5))).next_available_at is None
+    assert await store.database.read(dispatch.find_next_available_at, late) == late + timedelta(seconds=1)
+    assert await store.database.read(dispatch.find_next_available_at, late + timedelta(seconds=1)) == late + timedelta(
+        seconds=1.5
+    )
+    assert await store.database.read(dispatch.find_next_available_at, late + timedelta(seconds=1.5)) is None
     assert await heads(2, late + timedelta(seconds=0.999)) == [*low[:2], *other_type, *theirs]
     assert await heads(2, late + timedelta(seconds=1)) == [high[1], low[0], *other_type, *theirs]
     await store.claim(high[0])
     await store.database.write(jobs.request_cancel, store.company_id, high[1], NOON)
-    assert (await store.database.read(queries.look, ["a", "b"], 1, NOON)).next_available_at is None
+    assert await store.database.read(dispatch.find_next_available_at, NOON) is None

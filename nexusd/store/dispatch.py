@@ -1,0 +1,84 @@
+"""What the pool does at every look: claim what may start, and learn who was asked to end.
+
+Choosing and claiming are one unit of work: what is chosen cannot change before it is claimed, and a job is one hand-over to the
+writer away from its start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import bindparam, func, literal_column, or_, select
+
+from nexusd.domain.schedule import QueuedJob, choose
+from nexusd.store import jobs
+from nexusd.store.tables import COMPANIES, JOBS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from nexusd.domain.schedule import Limits, RunningJob
+    from nexusd.store.jobs import Claim
+
+# Built once: putting a statement together takes SQLAlchemy longer than running it.
+COMPANY_IDS: Final = select(COMPANIES.c.id)
+HEADS: Final = (
+    select(JOBS.c.id, JOBS.c.company_id, JOBS.c.job_type, JOBS.c.priority)
+    .where(
+        JOBS.c.status == literal_column("'queued'"),
+        JOBS.c.company_id == bindparam("company_id"),
+        JOBS.c.job_type == bindparam("job_type"),
+        or_(JOBS.c.available_at.is_(None), JOBS.c.available_at <= bindparam("now")),
+    )
+    .order_by(JOBS.c.priority.desc(), JOBS.c.id)
+    .limit(bindparam("count"))
+)
+NEXT_AVAILABLE: Final = select(func.min(JOBS.c.available_at)).where(
+    JOBS.c.status == literal_column("'queued'"), JOBS.c.available_at.is_not(None), JOBS.c.available_at > bindparam("now")
+)
+CANCEL_REQUESTS: Final = select(JOBS.c.id).where(
+    JOBS.c.status == literal_column("'running'"), JOBS.c.cancel_requested_at.is_not(None)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one look came to: the attempts to run now, and when the next job that backs off may start."""
+
+    claims: list[Claim]
+    next_available_at: datetime | None
+
+
+def take_turn(
+    connection: Connection, job_types: Sequence[str], running: Sequence[RunningJob], limits: Limits, now: datetime
+) -> Turn:
+    """Claim the jobs of these types that may start at `now` beside those that run."""
+    heads = queue_heads(connection, job_types, max(0, limits.total - len(running)), now)
+    claims = [jobs.claim(connection, job.id, now) for job in choose(heads, running, limits)]
+    return Turn([claim for claim in claims if claim is not None], find_next_available_at(connection, now))
+
+
+def queue_heads(connection: Connection, job_types: Sequence[str], count: int, now: datetime) -> list[QueuedJob]:
+    """Return the first `count` jobs of each company and job type that may start at `now`: all that a choice can need."""
+    companies = connection.execute(COMPANY_IDS).scalars().all()
+    return [
+        QueuedJob(*row)
+        for company_id in companies
+        for job_type in job_types
+        for row in connection.execute(HEADS, {"company_id": company_id, "job_type": job_type, "now": now, "count": count})
+    ]
+
+
+def find_next_available_at(connection: Connection, now: datetime) -> datetime | None:
+    """Return when the next job that backs off may start; None when none does."""
+    moment: datetime | None = connection.execute(NEXT_AVAILABLE, {"now": now}).scalar()
+    return moment
+
+
+def find_cancel_requests(connection: Connection) -> list[str]:
+    """Return the ids of the running jobs that were asked to end."""
+    return list(connection.execute(CANCEL_REQUESTS).scalars())
