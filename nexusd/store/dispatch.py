@@ -7,26 +7,27 @@ writer away from its start.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import bindparam, func, literal_column, or_, select
 
+from nexusd.contract.base import format_time
 from nexusd.domain.schedule import QueuedJob, choose
 from nexusd.store import jobs
+from nexusd.store.statements import prepare_query, read_rows
 from nexusd.store.tables import COMPANIES, JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from sqlalchemy import Connection
 
     from nexusd.domain.schedule import Limits, RunningJob
     from nexusd.store.jobs import Claim
 
-# Built once: putting a statement together takes SQLAlchemy longer than running it.
-COMPANY_IDS: Final = select(COMPANIES.c.id)
-HEADS: Final = (
+COMPANY_IDS: Final = prepare_query(select(COMPANIES.c.id))
+HEADS: Final = prepare_query(
     select(JOBS.c.id, JOBS.c.company_id, JOBS.c.job_type, JOBS.c.priority)
     .where(
         JOBS.c.status == literal_column("'queued'"),
@@ -36,12 +37,15 @@ HEADS: Final = (
     )
     .order_by(JOBS.c.priority.desc(), JOBS.c.id)
     .limit(bindparam("count"))
+    .offset(literal_column("0"))  # else SQLAlchemy adds one that is a parameter
 )
-NEXT_AVAILABLE: Final = select(func.min(JOBS.c.available_at)).where(
-    JOBS.c.status == literal_column("'queued'"), JOBS.c.available_at.is_not(None), JOBS.c.available_at > bindparam("now")
+NEXT_AVAILABLE: Final = prepare_query(
+    select(func.min(JOBS.c.available_at)).where(
+        JOBS.c.status == literal_column("'queued'"), JOBS.c.available_at.is_not(None), JOBS.c.available_at > bindparam("now")
+    )
 )
-CANCEL_REQUESTS: Final = select(JOBS.c.id).where(
-    JOBS.c.status == literal_column("'running'"), JOBS.c.cancel_requested_at.is_not(None)
+CANCEL_REQUESTS: Final = prepare_query(
+    select(JOBS.c.id).where(JOBS.c.status == literal_column("'running'"), JOBS.c.cancel_requested_at.is_not(None))
 )
 
 
@@ -64,21 +68,22 @@ def take_turn(
 
 def queue_heads(connection: Connection, job_types: Sequence[str], count: int, now: datetime) -> list[QueuedJob]:
     """Return the first `count` jobs of each company and job type that may start at `now`: all that a choice can need."""
-    companies = connection.execute(COMPANY_IDS).scalars().all()
     return [
         QueuedJob(*row)
-        for company_id in companies
+        for (company_id,) in read_rows(connection, COMPANY_IDS, {})
         for job_type in job_types
-        for row in connection.execute(HEADS, {"company_id": company_id, "job_type": job_type, "now": now, "count": count})
+        for row in read_rows(
+            connection, HEADS, {"company_id": company_id, "job_type": job_type, "now": format_time(now), "count": count}
+        )
     ]
 
 
 def find_next_available_at(connection: Connection, now: datetime) -> datetime | None:
     """Return when the next job that backs off may start; None when none does."""
-    moment: datetime | None = connection.execute(NEXT_AVAILABLE, {"now": now}).scalar()
-    return moment
+    [(moment,)] = read_rows(connection, NEXT_AVAILABLE, {"now": format_time(now)})
+    return None if moment is None else datetime.fromisoformat(moment)
 
 
 def find_cancel_requests(connection: Connection) -> list[str]:
     """Return the ids of the running jobs that were asked to end."""
-    return list(connection.execute(CANCEL_REQUESTS).scalars())
+    return [job_id for (job_id,) in read_rows(connection, CANCEL_REQUESTS, {})]

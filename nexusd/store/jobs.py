@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 
+from nexusd.contract.base import format_time
 from nexusd.contract.events import EventType, ProgressEvent
 from nexusd.contract.jobs import CancelAnswer, JobSummary
 from nexusd.domain.ids import new_id
@@ -21,6 +22,7 @@ from nexusd.domain.states import Action, ErrorCode, JobStatus, advance
 from nexusd.errors import AlreadyFinished, NotFound
 from nexusd.store import assets, events
 from nexusd.store.rows import SUMMARY_COLUMNS, to_summary
+from nexusd.store.statements import insert_rows, prepare_insert, prepare_query, read_rows
 from nexusd.store.tables import ATTEMPTS, JOBS
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ MESSAGE_MAX_LENGTH: Final = 4000
 
 # Built once: putting a statement together takes SQLAlchemy longer than running it. The columns that an UPDATE sets are those
 # it is given; what it looks for has names of its own.
-FIND: Final = select(JOBS.c.attempt, JOBS.c.input).where(JOBS.c.id == bindparam("the_id"))
+FIND: Final = prepare_query(select(JOBS.c.attempt, JOBS.c.input).where(JOBS.c.id == bindparam("the_id")))
 RECALL: Final = select(JOBS.c.attempts_used, JOBS.c.max_attempts, JOBS.c.crashes, JOBS.c.cancel_requested_at).where(
     JOBS.c.id == bindparam("the_id")
 )
@@ -49,7 +51,7 @@ SWAP: Final = (
 STEP: Final = update(JOBS).where(
     JOBS.c.id == bindparam("the_id"), JOBS.c.status == "running", JOBS.c.attempt == bindparam("the_attempt")
 )
-BEGIN_ATTEMPT: Final = insert(ATTEMPTS)
+BEGIN_ATTEMPT: Final = prepare_insert(ATTEMPTS, ("id", "job_id", "number", "started_at"))
 IDENTIFY_ATTEMPT: Final = update(ATTEMPTS).where(ATTEMPTS.c.id == bindparam("the_id"))
 END_ATTEMPT: Final = update(ATTEMPTS).where(ATTEMPTS.c.id == bindparam("the_id"), ATTEMPTS.c.finished_at.is_(None))
 
@@ -92,20 +94,20 @@ UNKNOWN_USAGE: Final = Usage()
 
 def claim(connection: Connection, job_id: str, now: datetime) -> Claim | None:
     """Start the next attempt of a queued job; None when something was faster, a cancel for example."""
-    found = connection.execute(FIND, {"the_id": job_id}).one()
+    [(attempt, job_input)] = read_rows(connection, FIND, {"the_id": job_id})
     values = {
-        "attempt": found.attempt + 1,
+        "attempt": attempt + 1,
         "started_at": now,
         "progress": None,
         "progress_message": None,
         "available_at": None,
     }
-    job = _move(connection, (job_id, found.attempt), (JobStatus.QUEUED, Action.CLAIM), values, now)
+    job = _move(connection, (job_id, attempt), (JobStatus.QUEUED, Action.CLAIM), values, now)
     if job is None:
         return None
     attempt_id = new_id()
-    connection.execute(BEGIN_ATTEMPT, [{"id": attempt_id, "job_id": job_id, "number": job.attempt, "started_at": now}])
-    return Claim(job, found.input, attempt_id)
+    insert_rows(connection, BEGIN_ATTEMPT, [(attempt_id, job_id, job.attempt, format_time(now))])
+    return Claim(job, job_input, attempt_id)
 
 
 def record_process(connection: Connection, attempt_id: str, process: ProcessIdentity) -> None:

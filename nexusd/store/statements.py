@@ -10,12 +10,13 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, Select, Table
 
 
 def prepare_insert(table: Table, columns: Sequence[str]) -> str:
@@ -30,6 +31,21 @@ def insert_rows(connection: Connection, statement: str, rows: list[tuple[Any, ..
         connection.connection.cursor().executemany(statement, rows)
     except sqlite3.Error as error:
         raise _wrap(connection, statement, error) from error
+
+
+def prepare_query(query: Select[Any]) -> str:
+    """Return a query as text; its parameters are named as its `bindparam`s are."""
+    return str(query.compile(dialect=sqlite.dialect(paramstyle="named")))
+
+
+def read_rows(connection: Connection, query: str, parameters: Mapping[str, str | int]) -> list[Any]:
+    """Return all rows of a query of `prepare_query`, each a tuple of what the tables hold."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(query, parameters)
+        return list(cursor.fetchall())
+    except sqlite3.Error as error:
+        raise _wrap(connection, query, error) from error
 
 
 def read_number(connection: Connection, query: str) -> int:
