@@ -5,6 +5,7 @@ One table of routes, compared with what the application has; each kind of fault 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import trio
+import trio.testing
 
 from nexusd import errors
 from nexusd.api.app import ROUTERS
@@ -379,7 +381,7 @@ async def test_browsers_and_foreign_names_are_refused_everywhere(home: Path) -> 
 
 
 async def test_a_full_write_queue_answers_503_and_stores_nothing(home: Path) -> None:
-    async with open_daemon(home, write_queue_length=1) as daemon:
+    async with open_daemon(home, write_queue_length=2) as daemon:
         before = take_stock(daemon.state)
         has_begun, may_end = threading.Event(), threading.Event()
 
@@ -387,9 +389,15 @@ async def test_a_full_write_queue_answers_503_and_stores_nothing(home: Path) -> 
             has_begun.set()
             may_end.wait(HANG_SECONDS)
 
+        async def fill() -> None:
+            with contextlib.suppress(errors.WriteQueueFull):  # the pool's own look at the queue has the place
+                await daemon.database.write(lambda _connection: None)
+
         async with trio.open_nursery() as nursery:
             nursery.start_soon(daemon.database.write, hold)
-            await trio.to_thread.run_sync(has_begun.wait)
+            await trio.to_thread.run_sync(has_begun.wait, HANG_SECONDS)
+            nursery.start_soon(fill)
+            await trio.testing.wait_all_tasks_blocked()
             try:
                 for method, path, body in (
                     ("POST", JOBS, {"json": GOOD}),
