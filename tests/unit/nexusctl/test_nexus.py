@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +20,20 @@ from tests.unit.nexusctl.peer import answer, content, hang_up, open_peer, stream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# httpcore 1.0 leaves a socket that could not connect to the garbage collector, which closes it with a warning.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
+# httpcore 1.0 leaves a socket that could not connect to the garbage collector, which closes it with a warning: here, and not
+# in whatever test happens to run when the collector comes.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning"),
+    pytest.mark.usefixtures("collected"),
+]
 
 BASE = "/v1/companies/default"
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 @pytest.fixture
