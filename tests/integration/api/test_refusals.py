@@ -5,23 +5,15 @@ One table of routes, compared with what the application has; each kind of fault 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-import trio
-import trio.testing
 
-from nexusd import errors
 from nexusd.api.app import ROUTERS
 from nexusd.contract.jobs import BATCH_MAX_BYTES, BATCH_MAX_ITEMS, BODY_MAX_BYTES
-from nexusd.service.status import StatusService
 from tests.support.daemons import ASSETS, DEFAULT, JOBS, Daemon, check_problem, open_daemon, take_stock
-from tests.support.frames import HANG_SECONDS
 from tests.support.scripted import DONE, scripted
 
 if TYPE_CHECKING:
@@ -378,58 +370,3 @@ async def test_browsers_and_foreign_names_are_refused_everywhere(home: Path) -> 
                 else:
                     check_problem(answer, 403, "forbidden")
         assert take_stock(daemon.state) == before
-
-
-async def test_a_full_write_queue_answers_503_and_stores_nothing(home: Path) -> None:
-    async with open_daemon(home, write_queue_length=2) as daemon:
-        before = take_stock(daemon.state)
-        has_begun, may_end = threading.Event(), threading.Event()
-
-        def hold(_connection: object) -> None:
-            has_begun.set()
-            may_end.wait(HANG_SECONDS)
-
-        async def fill() -> None:
-            with contextlib.suppress(errors.WriteQueueFull):  # the pool's own look at the queue has the place
-                await daemon.database.write(lambda _connection: None)
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(daemon.database.write, hold)
-            await trio.to_thread.run_sync(has_begun.wait, HANG_SECONDS)
-            nursery.start_soon(fill)
-            await trio.testing.wait_all_tasks_blocked()
-            try:
-                for method, path, body in (
-                    ("POST", JOBS, {"json": GOOD}),
-                    ("POST", f"{JOBS}/batch", {"json": {"items": [GOOD]}}),
-                    ("POST", "/v1/companies", {"json": {"slug": "acme"}}),
-                    ("POST", ASSETS, {"content": b"bytes"}),
-                ):
-                    answer = await daemon.client.request(method, path, **body)
-                    check_problem(answer, 503, "write-queue-full")
-                    assert answer.headers["retry-after"] == "1"
-                assert (await daemon.client.get("/v1/status")).status_code == 200
-            finally:
-                may_end.set()
-        assert take_stock(daemon.state) == before
-
-
-@pytest.mark.parametrize(
-    "error", [RuntimeError("secret"), errors.CannotAdvance("secret"), errors.UnsafePath("secret")], ids=repr
-)
-async def test_an_unexpected_error_says_nothing_of_the_inside(
-    home: Path, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def fail(_service: object) -> None:
-        raise error
-
-    monkeypatch.setattr(StatusService, "get", fail)
-    async with open_daemon(home) as daemon:
-        answer = await daemon.client.get("/v1/status")
-        check_problem(answer, 500, "internal")
-        assert "secret" not in answer.text
-        assert "Traceback" not in answer.text
-        assert (await daemon.client.get("/v1/health")).status_code == 200
-    told = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert len(told) == 1
-    assert told[0].exc_info
