@@ -7,6 +7,7 @@ Exit codes: 0 stopped in order; 1 an error nobody expected (its traceback is in 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import re
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    gc.disable()  # the imports make nothing but what stays; `daemon.run` sets the collector going
     import trio  # late, so that --version and --help are quick
 
     from nexusd import daemon, logs

@@ -104,6 +104,7 @@ def _spare_collector() -> None:
     """Keep the garbage collector from what the imports have made: it stays for ever, and a look through it takes 25 ms."""
     gc.freeze()
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    gc.enable()
 
 
 async def serve(
