@@ -26,6 +26,7 @@ from nexusd.errors import InvalidSettings, StartRefused
 from nexusd.hub import Hub
 from nexusd.privacy import hold_lock, make_private_directory
 from nexusd.runner.attempt import AttemptLimits, Workshop
+from nexusd.runner.containment import Level, find_containment
 from nexusd.runner.pool import Pool
 from nexusd.runner.recovery import recover
 from nexusd.server import Activity, BoundListener, Limits, adopt_listener, bind_unix
@@ -128,7 +129,7 @@ async def serve(
     path = settings.state_directory / DATABASE_NAME
     async with open_database(path, announce, write_queue_length=settings.write_queue_length) as database:
         await database.write(companies.ensure_default, utc_now())
-        workshop = _make_workshop(settings, database, registry)
+        workshop = await _make_workshop(settings, database, registry)
         await recover(database, workshop.work_directory)
         app = create_app(_make_services(settings, listener, workshop, hub, activity))
         pool = Pool(workshop, hub, RunningLimits(settings.running_jobs, settings.running_jobs_per_type))
@@ -156,11 +157,12 @@ def _tell_ready(listener: BoundListener) -> None:
     systemd.notify("READY=1", f"STATUS=listening on {listener.path}")
 
 
-def _make_workshop(settings: Settings, database: Database, registry: Registry) -> Workshop:
+async def _make_workshop(settings: Settings, database: Database, registry: Registry) -> Workshop:
+    wanted = None if settings.sandbox == "auto" else Level(settings.sandbox)
     return Workshop(
         database=database,
         storage=LocalDisk(settings.state_directory / "assets"),
-        registry=registry,
+        registry=registry.adjusted(settings.timeout_seconds_per_type, settings.memory_max_bytes_per_type),
         work_directory=settings.state_directory / "work",
         log_directory=settings.state_directory / "logs",
         limits=AttemptLimits(
@@ -168,7 +170,10 @@ def _make_workshop(settings: Settings, database: Database, registry: Registry) -
             drain_seconds=settings.drain_seconds,
             log_max_bytes=settings.log_max_bytes,
             output_max_bytes=settings.generated_asset_max_bytes or None,
+            work_max_bytes=settings.work_max_bytes or None,
         ),
+        containment=await find_containment(wanted, Level(settings.sandbox_require)),
+        network_job_types=settings.network_job_types,
     )
 
 
@@ -185,6 +190,8 @@ def _make_services(settings: Settings, listener: BoundListener, workshop: Worksh
         connections=settings.connections,
         log_max_bytes=settings.log_max_bytes,
     )
+    held = workshop.containment
+    containment = contract.Containment(level=held.level.value, processes=held.process_bound, refused=dict(held.refusals))
     return Services(
         companies=known,
         jobs=JobService(database, known, registry),
@@ -192,7 +199,13 @@ def _make_services(settings: Settings, listener: BoundListener, workshop: Worksh
         streams=StreamService(database, hub, known),
         renderers=RendererService(registry),
         status=StatusService(
-            database, hub, limits, listener.path, settings.state_directory, requests_open=lambda: activity.requests_open
+            database,
+            hub,
+            limits,
+            containment,
+            listener.path,
+            settings.state_directory,
+            requests_open=lambda: activity.requests_open,
         ),
     )
 

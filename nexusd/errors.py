@@ -22,6 +22,7 @@ NexusdError
 │   ├── AlreadyRunning           another daemon holds the socket or the state directory
 │   ├── UnsafePath               a directory or socket has another owner or a loose mode
 │   ├── UnsafeDatabase           a pragma did not take, or the schema is newer than this program
+│   ├── SandboxRefused           children cannot be held as strongly as the settings ask
 │   └── InvalidSettings          a setting cannot be used
 ├── CannotAdvance                a transition that the job's state machine does not have
 └── OutputRefused                a child's output cannot become an asset
@@ -202,6 +203,13 @@ class UnsafeDatabase(StartRefused):
 
     slug = "unsafe-database"
     title = "The database cannot be used"
+
+
+class SandboxRefused(StartRefused):
+    """Children cannot be held as strongly as the settings ask."""
+
+    slug = "sandbox-refused"
+    title = "The sandbox cannot be made"
 
 
 class InvalidSettings(StartRefused):

@@ -24,6 +24,7 @@ from nexusd.contract.paths import default_socket_path
 from nexusd.errors import InvalidSettings
 
 MEBIBYTE = 1024 * 1024
+GIBIBYTE = 1024 * MEBIBYTE
 
 
 def config_file() -> Path:
@@ -52,8 +53,22 @@ class Settings(BaseSettings):
     """How many attempts run at once."""
     running_jobs_per_type: dict[str, Annotated[int, Field(ge=0)]] = {}
     """A lower bound for single job types; 0 starts none."""
+    timeout_seconds_per_type: dict[str, Annotated[float, Field(gt=0, le=86_400)]] = {}
+    """How long an attempt at a job of that type may take, in place of what its renderer says."""
+    memory_max_bytes_per_type: dict[str, Annotated[int, Field(ge=16 * MEBIBYTE)]] = {}
+    """Of each process of a job of that type, in place of what its renderer says."""
+    sandbox: Literal["auto", "bubblewrap", "landlock", "limits"] = "auto"
+    """How children are held; `auto` is the strongest that works."""
+    sandbox_require: Literal["bubblewrap", "landlock", "limits"] = "limits"
+    """Do not start when children can only be held by less."""
+    network_job_types: frozenset[str] = frozenset()
+    """The job types whose renderers get the network when they ask for it."""
+    work_max_bytes: Annotated[int, Field(ge=0)] = 2 * GIBIBYTE
+    """Of all that one attempt writes into its folder; 0 = no limit."""
     terminate_grace_seconds: Annotated[float, Field(ge=0, le=600)] = 5
     """Between TERM and KILL."""
+    stop_drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
+    """How long running jobs may go on at a stop before they are put back."""
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 2
     """How long the log is still read after the child's exit."""
     log_max_bytes: Annotated[int, Field(ge=1024)] = 8 * MEBIBYTE

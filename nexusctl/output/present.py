@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nexusctl.output.screen import Style
     from nexusd.contract.assets import Asset
     from nexusd.contract.jobs import Attempt, Job, JobSummary
-    from nexusd.contract.status import Status
+    from nexusd.contract.status import Containment, Status
 
 STATUS_COLOURS: Final = {"queued": "cyan", "running": "yellow", "done": "green", "failed": "red", "cancelled": "dim"}
 _LABEL_WIDTH: Final = 13
@@ -110,12 +110,19 @@ def format_status(status: Status, style: Style) -> str:
         ("jobs", counts),
         ("assets", str(status.assets)),
         ("running", f"at most {status.limits.running_jobs} at once"),
-        ("children", clean_line(status.containment)),
+        ("children", _held(status.containment)),
         ("socket", clean_line(status.socket)),
         ("state", clean_line(status.state_directory)),
         ("schema", f"{clean_line(status.schema_revision)}, SQLite {clean_line(status.sqlite_version)}"),
     ]
     return format_fields(fields, style)
+
+
+def _held(containment: Containment) -> str:
+    """Return how children are held, and why not better."""
+    bound = "" if containment.processes == "none" else f", processes bounded by {containment.processes}"
+    refused = "".join(f"\nnot {level}: {reason}" for level, reason in containment.refused.items())
+    return clean(f"{containment.level}{bound}{refused}")
 
 
 def asset_line(asset: Asset) -> str:

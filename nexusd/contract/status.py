@@ -40,6 +40,16 @@ class Limits(Answer):
     log_max_bytes: int
 
 
+class Containment(Answer):
+    """How children are held, as it was seen to work when the daemon started."""
+
+    level: str = Field(
+        description="`bubblewrap`: namespaces. `landlock`: Landlock and seccomp. `limits`: resource limits and a supervisor."
+    )
+    processes: str = Field(description="What bounds the number of a job's processes: `rlimit`, `cgroup` or `none`.")
+    refused: dict[str, str] = Field(default_factory=dict, description="Why each stronger level was not reached.")
+
+
 class Status(Answer):
     """`GET /v1/status`."""
 
@@ -51,7 +61,7 @@ class Status(Answer):
     assets: int
     last_event_id: int
     requests_open: int
-    containment: str = Field(description="How children are held: `process-group` = own session, tree ended by its mark.")
+    containment: Containment
     limits: Limits
     socket: str
     state_directory: str

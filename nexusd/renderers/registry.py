@@ -7,6 +7,7 @@ built-in one before any other; a broken plug-in is logged and skipped, the daemo
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from nexusd.renderers.document import DOCUMENT
 from nexusd.renderers.spec import RendererSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 ENTRY_POINT_GROUP: Final = "nexusd.renderers"
 BUILT_IN: Final = (DIAGRAM, DOCUMENT)
@@ -47,6 +48,17 @@ class Registry:
                 continue
             specs[spec.job_type] = spec
         return cls(specs.values())
+
+    def adjusted(self, timeouts: Mapping[str, float], memories: Mapping[str, int]) -> Registry:
+        """Return the same renderers with the timeouts (seconds) and memory limits (bytes) of some job types replaced."""
+        return Registry(
+            replace(
+                spec,
+                default_timeout_seconds=timeouts.get(spec.job_type, spec.default_timeout_seconds),
+                memory_max_bytes=memories.get(spec.job_type, spec.memory_max_bytes),
+            )
+            for spec in self
+        )
 
     def get(self, job_type: str) -> RendererSpec | None:
         """Return the renderer of a job type, or None."""

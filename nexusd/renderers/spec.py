@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Command = Callable[[dict[str, Any]], Sequence[str]]
 JOB_TYPE_PATTERN: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 EXTENSION_PATTERN: Final = re.compile(r"\.[a-z0-9][a-z0-9.]{0,15}")
+DEFAULT_TIMEOUT_SECONDS: Final = 600.0
+DEFAULT_PROCESSES_MAX: Final = 512  # threads count
 DEFAULT_MEMORY_MAX_BYTES: Final = 2 * 1024**3  # V8 and Go reserve much more than they use: DESIGN §6
 
 
@@ -39,7 +41,9 @@ class RendererSpec:
     """One renderer. `outputs` maps a file extension (`.pdf`) to its content type; the job's results are such files in `out/`.
 
     `own_version` changes when the same input may give other bytes; `tools` are the distributions whose versions matter too.
-    `memory_max_bytes` is for RLIMIT_DATA. `missing` says exactly what to install, or None. `example` is a small working input.
+    `memory_max_bytes` is for RLIMIT_DATA, `processes_max` counts threads. `reads` are files and folders that the sandbox shows
+    besides the system; `network` asks for the network, which the settings must allow. `missing` says exactly what to install,
+    or None. `example` is a small working input.
     """
 
     job_type: str
@@ -49,8 +53,11 @@ class RendererSpec:
     command: Command
     own_version: str = "1"
     tools: tuple[str, ...] = ()
-    default_timeout_seconds: float = 120.0
+    default_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     memory_max_bytes: int = DEFAULT_MEMORY_MAX_BYTES
+    processes_max: int = DEFAULT_PROCESSES_MAX
+    reads: tuple[str, ...] = ()
+    network: bool = False
     missing: Callable[[], str | None] = nothing_missing
     example: Mapping[str, Any] | None = field(default=None)
 
@@ -63,7 +70,7 @@ class RendererSpec:
         for extension in self.outputs:
             if not EXTENSION_PATTERN.fullmatch(extension):
                 raise ValueError(f"renderer {self.job_type}: {extension!r} is no file extension such as '.pdf'")
-        if self.default_timeout_seconds <= 0 or self.memory_max_bytes <= 0:
+        if min(self.default_timeout_seconds, self.memory_max_bytes, self.processes_max) <= 0:
             raise ValueError(f"renderer {self.job_type}: limits must be above zero")
         object.__setattr__(self, "outputs", MappingProxyType(dict(self.outputs)))
 

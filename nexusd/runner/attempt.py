@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
+import os
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -19,13 +21,14 @@ from nexusd.contract.base import utc_now
 from nexusd.domain.retry import Done, Failed, Outcome, spawn_failure
 from nexusd.domain.states import ErrorCode
 from nexusd.errors import NexusdError, NotFound, OutputRefused, StorageFull, Unavailable
-from nexusd.runner import tree
 from nexusd.runner.capture import Log
-from nexusd.runner.process import ProcessLimits, Spawn
+from nexusd.runner.limits import ProcessLimits
+from nexusd.runner.process import Spawn
+from nexusd.runner.programs import find_program
 from nexusd.runner.results import store_results
 from nexusd.runner.supervision import Listener, Orders, Patience, supervise
 from nexusd.runner.verdict import judge
-from nexusd.runner.workdir import TEMPORARY_NAME, fill_workdir, open_workdir
+from nexusd.runner.workdir import fill_workdir, open_workdir
 from nexusd.store import jobs
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from nexusd.contract.assets import Asset
     from nexusd.renderers.registry import Registry
     from nexusd.renderers.spec import RendererSpec
+    from nexusd.runner.containment import Containment
     from nexusd.storage import Provider
     from nexusd.store.database import Database
     from nexusd.store.jobs import Claim, ProcessIdentity, Usage
@@ -43,17 +47,19 @@ logger = logging.getLogger("nexusd.runner")
 
 INSIST_SECONDS: Final = 1.0
 CHILD_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+_NO_NETWORK: Final = "the renderer asks for the network: allow it with the setting network_job_types = [{!r}]"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """The bounds of every attempt. Seconds and bytes; `output_max_bytes` None = no bound."""
+    """The bounds of every attempt. Seconds and bytes; None = no bound."""
 
     terminate_grace_seconds: float
     drain_seconds: float
     log_max_bytes: int
     output_max_bytes: int | None
+    work_max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,9 @@ class Workshop:
     work_directory: Path
     log_directory: Path
     limits: AttemptLimits
+    containment: Containment
+    network_job_types: frozenset[str] = frozenset()
+    """The job types whose renderers get the network when they ask for it."""
 
 
 class Attempt:
@@ -81,9 +90,11 @@ class Attempt:
         """Ask the child to end because the job was cancelled."""
         self._orders.cancel.set()
 
-    def stop(self) -> None:
-        """Ask the child to end because the daemon stops."""
+    def stop(self, *, hurry: bool = False) -> None:
+        """Ask the child to end because the daemon stops; with `hurry`, without any grace."""
         self._orders.stop.set()
+        if hurry:
+            self._orders.hurry.set()
 
     async def run(self) -> None:
         """Carry the job to an outcome, and store that.
@@ -138,23 +149,24 @@ class Attempt:
 
     async def _render(self, claim: Claim, spec: RendererSpec, workdir: Path) -> tuple[Outcome, Usage]:
         workshop, limits = self._workshop, self._workshop.limits
+        if spec.network and spec.job_type not in workshop.network_job_types:
+            return Failed(ErrorCode.RENDERER_UNAVAILABLE, _NO_NETWORK.format(spec.job_type)), jobs.UNKNOWN_USAGE
         job_input = await fill_workdir(workdir, claim, workshop.database, workshop.storage)
         argv = list(spec.command(job_input))
+        timeout_seconds = claim.job.timeout_seconds or spec.default_timeout_seconds
         log = Log(workshop.log_directory / self._job_id / f"{claim.job.attempt}.log", limits.log_max_bytes)
         try:
+            spawn = self._spawn(claim, spec, argv, workdir, timeout_seconds)
             end, usage = await supervise(
-                self._spawn(claim, spec, argv, workdir),
+                workshop.containment.make_child(spawn),
                 self._orders,
                 log,
-                Patience(
-                    timeout_seconds=claim.job.timeout_seconds or spec.default_timeout_seconds,
-                    terminate_grace_seconds=limits.terminate_grace_seconds,
-                    drain_seconds=limits.drain_seconds,
-                ),
+                Patience(timeout_seconds, limits.terminate_grace_seconds, limits.drain_seconds, limits.work_max_bytes),
                 Listener(
                     started=lambda process: self._record_process(claim, process),
                     progress=lambda fraction, message: self._report(claim, fraction, message),
                 ),
+                workshop.containment.group_parent,
             )
         except OSError as error:
             return spawn_failure(error, argv[0]), jobs.UNKNOWN_USAGE
@@ -162,19 +174,23 @@ class Attempt:
             log.close()
         return judge(end, usage, log.tail(), spec.unavailable_reason), usage
 
-    def _spawn(self, claim: Claim, spec: RendererSpec, argv: Sequence[str], workdir: Path) -> Spawn:
+    def _spawn(self, claim: Claim, spec: RendererSpec, argv: Sequence[str], workdir: Path, timeout_seconds: float) -> Spawn:
+        """Raises OSError when there is no such program."""
+        program = find_program(argv[0], CHILD_PATH)
         return Spawn(
             attempt_id=claim.attempt_id,
-            argv=argv,
+            argv=(program, *argv[1:]),
             workdir=workdir,
-            environment={
-                tree.MARK: claim.attempt_id,
-                "PATH": CHILD_PATH,
-                "LANG": "C.UTF-8",
-                "HOME": str(workdir),
-                "TMPDIR": str(workdir / TEMPORARY_NAME),
-            },
-            limits=ProcessLimits(spec.memory_max_bytes, self._workshop.limits.output_max_bytes),
+            environment={"PATH": CHILD_PATH, "LANG": "C.UTF-8"},
+            limits=ProcessLimits(
+                memory_bytes=spec.memory_max_bytes,
+                file_bytes=self._workshop.limits.output_max_bytes,
+                # of each process: all processors for the whole time, so that only what escaped the timeout meets it
+                cpu_seconds=math.ceil(timeout_seconds * (os.cpu_count() or 1)) + 1,
+                processes=spec.processes_max,
+            ),
+            reads=(*spec.reads, program),
+            network=spec.network,
         )
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:

@@ -1,160 +1,234 @@
-"""One child process: spawned, watched, ended with its whole tree, reaped.
+"""One child process, held by a sandbox or a supervisor: started, let go, ended with its whole tree, reaped.
+
+What is started is never the program itself but what holds it: bubblewrap, whose process 1 ends with all that is in its
+namespace, or our launcher, the subreaper of all that descends from it. Both bring the program to where it is about to run and
+wait; then its limits are set from outside, and it is told to go on. So no program runs a single instruction unlimited.
 
 Spawning happens on the main thread: a fifth of a millisecond, and a child whose parent-death signal follows the thread that
-made it lives as long as the daemon. The child gets its own session, the work directory as its current one, an environment
-that is built from nothing, /dev/null as its input, and its limits before it has done much (prlimit, just after the exec).
+made it lives as long as the daemon. The program gets its own session, the work directory as its current one, an environment
+that is built from nothing, and /dev/null as its input.
 
-Invariants: leaving `open_child` leaves no process of the attempt, and the child is reaped; both also when the caller is
+Invariants: leaving `open_child` leaves no process of the attempt, and what was started is reaped; both also when the caller is
 cancelled or fails.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import logging
 import os
-import resource
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
 from nexusd.renderers.job import PROGRESS_FD_VARIABLE
-from nexusd.runner import tree
+from nexusd.runner import limits, tree
+from nexusd.runner.pipes import Pipe
 from nexusd.store.jobs import ProcessIdentity, Usage
 
 if TYPE_CHECKING:
+    import resource
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
+    from nexusd.runner.limits import ProcessLimits
+
 logger = logging.getLogger("nexusd.runner")
 
-OPEN_FILES_MAX: Final = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessLimits:
-    """Resource limits of one child, each process of it alone. None = no limit."""
-
-    memory_bytes: int | None = None
-    file_bytes: int | None = None
+GO: Final = b"go\n"
+REPORT_MAX_BYTES: Final = 4096
+START_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """What to start: an argv, and all that surrounds it."""
+    """What to start: a program by its absolute path, and all that surrounds it. `reads` can be read besides the system."""
 
     attempt_id: str
     argv: Sequence[str]
     workdir: Path
     environment: Mapping[str, str]
     limits: ProcessLimits
+    reads: Sequence[str] = ()
+    network: bool = False
 
 
-class Child:
-    """A running child. Made by `open_child`."""
+class Child(ABC):
+    """A running child, and what holds it. Made by `open_child`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], attempt_id: str) -> None:
-        self._process = process
-        self._attempt_id = attempt_id
-        self._pidfd = os.pidfd_open(process.pid)
+    counts_processes = False
+    """Whether it has a user namespace of its own."""
+
+    def __init__(self, spawn: Spawn) -> None:
+        self.spawn = spawn
+        self._report = Pipe()
+        self._said = b""
         self._usage: Usage | None = None
-        # The kernel counts our own pages as the child's until its exec: a peak that is not above ours says nothing.
-        self._inherited_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        self.identity = ProcessIdentity(tree.boot_id(), process.pid, tree.start_ticks(process.pid) or 0)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pidfd = -1
+        self.leader: int | None = None
+        """The leader of its session, once that is known."""
+        self.refusal: OSError | None = None
+        """Why the program was not run after all, known at the end."""
 
+    @property
+    def identity(self) -> ProcessIdentity:
+        """The leader, for a later life of the daemon to find. Ordering: after `wait_ready`."""
+        assert self.leader is not None
+        return ProcessIdentity(tree.boot_id(), self.leader, tree.start_ticks(self.leader) or 0)
+
+    def start(self, output: int, progress: int, go: int) -> None:
+        """Start what holds the child. Raises OSError."""
+        try:
+            process = subprocess.Popen(
+                [*self.command(self._report.writing, progress), *self.spawn.argv],
+                cwd=self.spawn.workdir,
+                env={**self.spawn.environment, **self.variables(), PROGRESS_FD_VARIABLE: str(progress)},
+                stdin=go,
+                stdout=output,
+                stderr=output,
+                pass_fds=(progress, self._report.writing),
+                start_new_session=True,
+                umask=0o077,
+            )
+        finally:
+            self._report.close_writing()
+        try:
+            self._pidfd = os.pidfd_open(process.pid)
+        except BaseException:  # nobody else knows of it yet; what it holds dies with it
+            process.kill()
+            process.wait()
+            raise
+        self._process = process
+
+    @abstractmethod
+    def command(self, report: int, progress: int) -> list[str]:
+        """Return the command line of what holds the program, up to the program's own."""
+
+    @abstractmethod
+    def variables(self) -> dict[str, str]:
+        """Return what the environment holds because of where the program runs."""
+
+    @abstractmethod
+    async def wait_ready(self, said: trio.lowlevel.FdStream) -> list[int]:
+        """Return when the program is about to run, with the processes whose limits are to be set.
+
+        `said` is where its progress comes from. Raises OSError when it did not get that far.
+        """
+
+    @abstractmethod
     async def wait_exited(self) -> None:
-        """Return when the child has ended. Its descendants may live on, and it is not reaped yet."""
-        await trio.lowlevel.wait_readable(self._pidfd)
+        """Return when the program has ended and nothing of its tree runs any more; nothing is reaped yet."""
 
-    async def terminate(self, grace_seconds: float) -> None:
-        """Send TERM to the whole tree and return when the child has ended or the grace is over."""
+    @abstractmethod
+    async def kill(self) -> bool:
+        """End the whole tree now; tell whether that is certain. Not to be cancelled: call it shielded."""
+
+    @abstractmethod
+    def judge(self, status: int, used: resource.struct_rusage) -> Usage:
+        """Return how the program ended; `status` and `used` are what the kernel said of what held it."""
+
+    async def terminate(self) -> None:
+        """Send TERM to the whole tree."""
         with contextlib.suppress(OSError):  # no descriptors left to look with: the KILL will do
-            await trio.to_thread.run_sync(tree.signal_tree, self._attempt_id, self._process.pid, signal.SIGTERM)
-        with trio.move_on_after(grace_seconds):
-            await self.wait_exited()
+            await trio.to_thread.run_sync(tree.signal_tree, self.spawn.attempt_id, self.leader, signal.SIGTERM)
 
     async def end(self) -> Usage:
-        """Kill whatever is left of the tree, reap the child and return how it ended.
+        """Kill whatever is left of the tree, reap what held it and return how the program ended.
 
         Cancellation: carried out all the same. Ordering: on return no process of the attempt is left.
         """
+        with trio.CancelScope(shield=True):
+            usage = await self._end()
+        return usage
+
+    async def next_report(self) -> dict[str, Any] | None:
+        """Return the next line of what holds the child; None at the end of what it says."""
+        while b"\n" not in self._said:
+            try:
+                chunk = await self._report.stream.receive_some(REPORT_MAX_BYTES)
+            except trio.ClosedResourceError:
+                return None
+            if not chunk:
+                return None
+            self._said += chunk
+        line, self._said = self._said.split(b"\n", 1)
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+    def signal_holder(self, number: signal.Signals) -> None:
+        """Send a signal to what holds the child."""
+        tree.signal_process(self._pidfd, number)
+
+    async def wait_holder(self) -> None:
+        """Return when what holds the child has ended."""
+        await trio.lowlevel.wait_readable(self._pidfd)
+
+    async def _end(self) -> Usage:
         if self._usage is None:
-            with trio.CancelScope(shield=True):
-                self._kill()
-                # Before the reaping: until then the session's number cannot become somebody else's.
-                if not await trio.to_thread.run_sync(tree.kill_tree, self._attempt_id, self._process.pid):
-                    logger.error("processes of an attempt do not die", extra={"attempt": self._attempt_id})
-                await self.wait_exited()
+            if self._process is not None and not await self.kill():
+                await self._search_and_kill()
             self._usage = self._reap()
+            await self._report.aclose()
         return self._usage
 
-    def _kill(self) -> None:
-        """Kill the child itself: that needs no search, which can fail."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+    async def _search_and_kill(self) -> None:
+        if not await trio.to_thread.run_sync(tree.kill_tree, self.spawn.attempt_id, self.leader):
+            logger.error("processes of an attempt do not die", extra={"attempt": self.spawn.attempt_id})
 
     def _reap(self) -> Usage:
+        if self._process is None:
+            return Usage()
         os.close(self._pidfd)
         _, status, used = os.wait4(self._process.pid, 0)
-        self._process.returncode = code = os.waitstatus_to_exitcode(status)
-        return Usage(
-            exit_code=code if code >= 0 else None,
-            signal=-code if code < 0 else None,
-            peak_memory_bytes=used.ru_maxrss * 1024 if used.ru_maxrss > self._inherited_peak else None,
-            cpu_seconds=round(used.ru_utime + used.ru_stime, 6),
-        )
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        return self.judge(status, used)
 
 
 @asynccontextmanager
-async def open_child(spawn: Spawn, output: int, progress: int) -> AsyncIterator[Child]:
-    """Start a child; on leaving, end its whole tree.
+async def open_child(child: Child, output: Pipe, progress: Pipe, group_parent: Path | None) -> AsyncIterator[Child]:
+    """Start a child and let it go; on leaving, end its whole tree.
 
-    `output` is the descriptor its log goes to, `progress` the one its progress goes to.
+    `output` is where its log goes, `progress` where its progress goes; the writing ends are closed on our side.
+    `group_parent` is the cgroup below which its processes are counted, if they have to be there.
 
     Raises OSError when it cannot be started.
     """
-    child = _start(spawn, output, progress)
+    waiting, go = os.pipe()
+    group: Path | None = None
     try:
+        try:
+            child.start(output.writing, progress.writing, waiting)
+        finally:
+            os.close(waiting)
+            output.close_writing()
+            progress.close_writing()
+        pids = await _wait_ready(child, progress)
+        bounds = child.spawn.limits
+        limits.apply(pids, bounds, counts_processes=child.counts_processes)
+        if group_parent is not None and bounds.processes is not None:
+            group = limits.make_group(group_parent, child.spawn.attempt_id, bounds.processes)
+            limits.join_group(group, pids)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(go, GO)
         yield child
     finally:
+        os.close(go)
         await child.end()
+        if group is not None:
+            limits.remove_group(group)
 
 
-def _start(spawn: Spawn, output: int, progress: int) -> Child:
-    process = subprocess.Popen(
-        list(spawn.argv),
-        cwd=spawn.workdir,
-        env={**spawn.environment, PROGRESS_FD_VARIABLE: str(progress)},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        pass_fds=(progress,),
-        start_new_session=True,
-        umask=0o077,
-    )
+async def _wait_ready(child: Child, progress: Pipe) -> list[int]:
     try:
-        _limit(process.pid, spawn.limits)
-        return Child(process, spawn.attempt_id)
-    except BaseException:  # nobody else knows of it yet
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
-
-
-def _limit(pid: int, limits: ProcessLimits) -> None:
-    wanted = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: OPEN_FILES_MAX,
-        resource.RLIMIT_DATA: limits.memory_bytes,
-        resource.RLIMIT_FSIZE: limits.file_bytes,
-    }
-    for kind, bound in wanted.items():
-        if bound is not None:
-            with contextlib.suppress(ProcessLookupError):  # so short a life needs no limits
-                _, hard = resource.prlimit(pid, kind)
-                value = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
-                resource.prlimit(pid, kind, (value, value))
+        with trio.fail_after(START_SECONDS):
+            return await child.wait_ready(progress.stream)
+    except trio.TooSlowError:
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None

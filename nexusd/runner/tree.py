@@ -61,10 +61,23 @@ def signal_tree(attempt_id: str, leader: int | None, number: signal.Signals, wai
         with _opened(pid) as descriptor:
             if descriptor is not None and _belongs(pid, attempt_id, leader):
                 count += 1
-                with contextlib.suppress(ProcessLookupError, PermissionError):  # one that became another user's stays counted
-                    signal.pidfd_send_signal(descriptor, number)
+                signal_process(descriptor, number)  # one that became another user's stays counted
                 _wait_dead(descriptor, wait_seconds)
     return count
+
+
+def find_children(pid: int) -> list[int]:
+    """Return the children of a process; none when this kernel does not list them (CONFIG_PROC_CHILDREN)."""
+    try:
+        return [int(child) for child in (PROC / f"{pid}/task/{pid}/children").read_text().split()]
+    except _GONE:
+        return []
+
+
+def signal_process(pidfd: int, number: signal.Signals) -> None:
+    """Send a signal to a process that may have ended."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        signal.pidfd_send_signal(pidfd, number)
 
 
 def kill_tree(attempt_id: str, leader: int | None) -> bool:

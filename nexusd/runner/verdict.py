@@ -35,6 +35,8 @@ def judge(end: End, usage: Usage, tail: str, unavailable_reason: Callable[[], st
             return Cancelled()
         case End.STOP:
             return Stopped()
+        case End.QUOTA:
+            return Failed(ErrorCode.OUTPUT_TOO_LARGE, "the renderer wrote more into its folder than is allowed")
         case End.TIMEOUT:
             return Failed(ErrorCode.TIMEOUT, "the attempt took longer than its timeout and was ended")
         case End.EXIT if usage.signal is not None:
@@ -52,6 +54,8 @@ def _judge_signal(number: int, tail: str) -> Failed:
         name = f"signal {number}"
     if number == signal.SIGXFSZ:
         return Failed(ErrorCode.OUTPUT_TOO_LARGE, "the renderer wrote a file larger than is allowed")
+    if number == signal.SIGXCPU:
+        return Failed(ErrorCode.TIMEOUT, "the renderer used more processor time than its timeout allows")
     if number == signal.SIGABRT and RUST_OUT_OF_MEMORY.search(tail):
         return Failed(ErrorCode.OUT_OF_MEMORY, "the render needs more memory than a job may use")
     if number in CRASH_SIGNALS:

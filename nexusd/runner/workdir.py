@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from nexusd.store.database import Database
     from nexusd.store.jobs import Claim
 
-TEMPORARY_NAME = "tmp"
+TEMPORARY_NAME: Final = "tmp"
+BLOCK_BYTES: Final = 512
+"""The unit of st_blocks, whatever the file system's own is."""
 
 
 @asynccontextmanager
@@ -77,6 +80,36 @@ def remove(path: Path) -> None:
         if folder != path:
             folder.rmdir()
     path.rmdir()
+
+
+def is_above(path: Path, max_bytes: int) -> bool:
+    """Tell whether what lies below `path` takes more than so many bytes of the disk, or is nested deeper than a path can say.
+
+    Blocks. What vanishes meanwhile does not count.
+    """
+    total = 0
+    waiting = [str(path)]
+    while waiting:
+        try:
+            with _scan(waiting.pop()) as entries:
+                for entry in entries:
+                    total += entry.stat(follow_symlinks=False).st_blocks * BLOCK_BYTES
+                    if total > max_bytes:
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return True
+    return False
+
+
+def _scan(folder: str) -> Any:
+    try:
+        return os.scandir(folder)
+    except PermissionError:  # the child has shut it
+        os.chmod(folder, 0o700)
+        return os.scandir(folder)
 
 
 def _make(path: Path) -> None:

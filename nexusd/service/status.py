@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nexusd import __version__
 from nexusd.contract.base import utc_now
-from nexusd.contract.status import Health, Limits, Status
+from nexusd.contract.status import Containment, Health, Limits, Status
 from nexusd.store import queries
 from nexusd.store.database import SQLITE_VERSION
 from nexusd.store.schema import HEAD
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from nexusd.hub import Hub
     from nexusd.store.database import Database
 
-CONTAINMENT = "process-group"
-
 
 class StatusService:
     """Counts, limits, versions. `requests_open` is asked each time."""
@@ -30,6 +28,7 @@ class StatusService:
         database: Database,
         hub: Hub,
         limits: Limits,
+        containment: Containment,
         socket: Path,
         state_directory: Path,
         requests_open: Callable[[], int],
@@ -37,6 +36,7 @@ class StatusService:
         self._database = database
         self._hub = hub
         self._limits = limits
+        self._containment = containment
         self._socket = socket
         self._state_directory = state_directory
         self._requests_open = requests_open
@@ -54,7 +54,7 @@ class StatusService:
             assets=counts.assets,
             last_event_id=counts.last_event_id,
             requests_open=self._requests_open(),
-            containment=CONTAINMENT,
+            containment=self._containment,
             limits=self._limits,
             socket=str(self._socket),
             state_directory=str(self._state_directory),

@@ -127,7 +127,7 @@ async def open_daemon(
             opened.append(database)
             yield database
 
-    known = Settings(socket=home / "s" / "s", state_directory=home / "state", **settings)
+    known = Settings(socket=home / "s" / "s", state_directory=home / "state", **{"sandbox": "limits", **settings})
     stopping = trio.Event()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(daemon, "open_database", open_and_note)
@@ -236,6 +236,7 @@ class Program:
             "XDG_STATE_HOME": str(self.home / "state"),
             "XDG_CONFIG_HOME": str(self.home / "config"),
             "NOTIFY_SOCKET": str(self.home / "run" / "notify"),
+            "NEXUSD_SANDBOX": "limits",  # children tell pids and meet at files
             **self.environment,
         }
 

@@ -13,6 +13,7 @@ from nexusd.contract.base import utc_now
 from nexusd.domain.schedule import Limits
 from nexusd.renderers.registry import Registry
 from nexusd.runner.attempt import AttemptLimits, Workshop
+from nexusd.runner.containment import Containment, Level
 from nexusd.runner.pool import Pool
 from nexusd.runner.recovery import recover
 from nexusd.storage import LocalDisk
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from nexusd.contract.jobs import CancelAnswer, Job
     from nexusd.renderers.spec import RendererSpec
 
+UNCONFINED: Final = Containment(Level.LIMITS)
+"""Children that are held, but see the machine as it is: most tests have them tell pids and meet at files."""
 PATIENCE_SECONDS: Final = 60
 """Not what anything here takes, but when a test is called stuck, on a machine that is busy."""
 
@@ -90,7 +93,9 @@ class Runner:
         return self.directory / "assets" / object_key
 
 
-def make_workshop(directory: Path, store: Store, *specs: RendererSpec, **limits: Any) -> Workshop:
+def make_workshop(
+    directory: Path, store: Store, *specs: RendererSpec, containment: Containment = UNCONFINED, **limits: Any
+) -> Workshop:
     """Return what attempts work with; `limits` replace those of AttemptLimits."""
     known = {"terminate_grace_seconds": 5, "drain_seconds": 2, "log_max_bytes": 1 << 20, "output_max_bytes": None}
     return Workshop(
@@ -100,6 +105,7 @@ def make_workshop(directory: Path, store: Store, *specs: RendererSpec, **limits:
         work_directory=directory / "work",
         log_directory=directory / "logs",
         limits=AttemptLimits(**{**known, **limits}),
+        containment=containment,
     )
 
 

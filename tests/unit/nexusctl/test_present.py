@@ -114,7 +114,7 @@ def test_status_says_what_runs() -> None:
         "assets": 2,
         "lastEventId": 9,
         "requestsOpen": 1,
-        "containment": "process-group",
+        "containment": {"level": "landlock", "processes": "cgroup", "refused": {"bubblewrap": "it is not installed"}},
         "limits": limits,
         "socket": "/run/user/0/nexusd/nexusd.sock",
         "stateDirectory": "/s",
@@ -124,6 +124,8 @@ def test_status_says_what_runs() -> None:
     shown = format_status(Status.model_validate_json(json.dumps(document)), WIDE)
     assert "0.1.0, pid 7, stopping" in shown
     assert "1 queued, 2 done" in shown
+    assert "landlock, processes bounded by cgroup" in shown
+    assert "not bubblewrap: it is not installed" in shown
 
 
 def test_a_job_that_was_asked_to_stop_is_cancelling() -> None:

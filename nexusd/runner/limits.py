@@ -1,0 +1,127 @@
+"""The resource limits of one attempt, set from outside on processes that do not run yet.
+
+A child that has been started waits for its word to go on (see `process`); what is set until then holds for all that it will
+ever start. How many processes there may be is bounded by RLIMIT_NPROC, which counts inside the attempt's own user namespace
+and so nobody else; for root the kernel ignores it, and a `pids` cgroup takes its place where there is one.
+
+Source: setrlimit(2), user_namespaces(7), the kernel's cgroup-v1/pids and cgroup-v2 documents.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+logger = logging.getLogger("nexusd.runner")
+
+OPEN_FILES_MAX: Final = 1024
+NICENESS: Final = 5
+CPU_GRACE_SECONDS: Final = 5
+CGROUPS: Final = Path("/sys/fs/cgroup")
+GROUP_PREFIX: Final = "nexusd-"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLimits:
+    """Resource limits of one attempt; all but `processes` are of each process alone. None = no limit."""
+
+    memory_bytes: int | None = None
+    file_bytes: int | None = None
+    cpu_seconds: int | None = None
+    processes: int | None = None
+
+
+def apply(pids: Iterable[int], limits: ProcessLimits, *, counts_processes: bool) -> None:
+    """Set the limits, and a low priority, on processes that wait.
+
+    `counts_processes`: they have a user namespace of their own, in which RLIMIT_NPROC counts nobody else.
+    Raises OSError when a limit cannot be set.
+    """
+    cpu = limits.cpu_seconds
+    wanted = {
+        resource.RLIMIT_CORE: (0, 0),
+        resource.RLIMIT_NOFILE: _both(OPEN_FILES_MAX),
+        resource.RLIMIT_DATA: _both(limits.memory_bytes),
+        resource.RLIMIT_FSIZE: _both(limits.file_bytes),
+        resource.RLIMIT_CPU: None if cpu is None else (cpu, cpu + CPU_GRACE_SECONDS),
+        resource.RLIMIT_NPROC: _both(limits.processes) if counts_processes else None,
+    }
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # so short a life needs no limits
+            for kind, bound in wanted.items():
+                if bound is not None:
+                    _set(pid, kind, bound)
+            with contextlib.suppress(PermissionError):  # it is nicer already
+                os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+
+
+def _set(pid: int, kind: int, bound: tuple[int, int]) -> None:
+    _, hard = resource.prlimit(pid, kind)
+    soft, most = bound if hard == resource.RLIM_INFINITY else (min(value, hard) for value in bound)
+    resource.prlimit(pid, kind, (soft, most))
+
+
+def _both(bound: int | None) -> tuple[int, int] | None:
+    return None if bound is None else (bound, bound)
+
+
+def find_group_parent() -> Path | None:
+    """Return the cgroup below which groups that bound processes can be made, None when there is none."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "pids":
+            candidate = CGROUPS / "pids" / path.lstrip("/")
+        elif not controllers:
+            candidate = CGROUPS / path.lstrip("/")
+            if not _delegates_pids(candidate):
+                continue
+        else:
+            continue
+        if os.access(candidate, os.W_OK):
+            return candidate
+    return None
+
+
+def _delegates_pids(group: Path) -> bool:
+    try:
+        return "pids" in (group / "cgroup.subtree_control").read_text().split()
+    except OSError:
+        return False
+
+
+def make_group(parent: Path, attempt_id: str, processes: int) -> Path:
+    """Make a group that may have so many processes. Raises OSError."""
+    group = parent / f"{GROUP_PREFIX}{attempt_id}"
+    group.mkdir()
+    (group / "pids.max").write_text(str(processes))
+    return group
+
+
+def join_group(group: Path, pids: Iterable[int]) -> None:
+    """Put processes into a group: what they start is in it too."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            (group / "cgroup.procs").write_text(str(pid))
+
+
+def remove_group(group: Path) -> None:
+    """Remove the group of processes that have ended."""
+    try:
+        group.rmdir()
+    except OSError as error:
+        logger.warning("a cgroup stays behind", extra={"group": str(group), "reason": str(error)})
+
+
+def remove_old_groups(parent: Path) -> None:
+    """Remove the groups that an earlier life of the daemon left; those of another daemon are in use, and stay."""
+    for group in parent.glob(f"{GROUP_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            group.rmdir()
