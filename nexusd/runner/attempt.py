@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
@@ -29,7 +29,7 @@ from nexusd.runner.results import store_results
 from nexusd.runner.supervision import Listener, Orders, Patience, supervise
 from nexusd.runner.verdict import judge
 from nexusd.runner.workdir import fill_workdir, open_workdir
-from nexusd.store import jobs
+from nexusd.store import companies, jobs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -75,6 +75,13 @@ class Workshop:
     containment: Containment
     network_job_types: frozenset[str] = frozenset()
     """The job types whose renderers get the network when they ask for it."""
+    slugs: dict[str, str] = field(default_factory=dict)
+
+    async def slug(self, company_id: str) -> str:
+        """Return a company's slug: asked for once, since no company is ever renamed."""
+        if company_id not in self.slugs:
+            self.slugs[company_id] = (await self.database.read(companies.get, company_id)).slug
+        return self.slugs[company_id]
 
 
 class Attempt:
@@ -121,8 +128,8 @@ class Attempt:
                 outcome, usage = await self._render(claim, spec, workdir)
                 if isinstance(outcome, Done):
                     workshop = self._workshop
-                    bound = workshop.limits.output_max_bytes
-                    results = await store_results(workdir, claim, spec, workshop.database, workshop.storage, bound)
+                    slug, bound = await workshop.slug(claim.job.company_id), workshop.limits.output_max_bytes
+                    results = await store_results(workdir, claim, spec, slug, workshop.storage, bound)
                     return outcome, usage, results
                 return outcome, usage, ()
         except Exception as error:  # the border of an attempt

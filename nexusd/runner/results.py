@@ -18,14 +18,12 @@ from nexusd.domain.states import ErrorCode
 from nexusd.errors import OutputRefused
 from nexusd.renderers.job import OUT_NAME
 from nexusd.storage import WorkFile
-from nexusd.store import companies
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nexusd.renderers.spec import RendererSpec
     from nexusd.storage import Provider
-    from nexusd.store.database import Database
     from nexusd.store.jobs import Claim
 
 RESULTS_MAX: Final = 100
@@ -60,20 +58,19 @@ def _list_out(out: Path) -> list[os.DirEntry[str]]:
 
 
 async def store_results(
-    workdir: Path, claim: Claim, spec: RendererSpec, database: Database, storage: Provider, max_bytes: int | None
+    workdir: Path, claim: Claim, spec: RendererSpec, company_slug: str, storage: Provider, max_bytes: int | None
 ) -> list[Asset]:
     """Make every result durable and return the rows that are still to be written, the job's result first.
 
     Raises OutputRefused or StorageFull; what was stored by then is a file without a row, which is garbage to collect.
     """
-    company = await database.read(companies.get, claim.job.company_id)
     namespace = f"generated/{claim.job.job_type}"
     results: list[Asset] = []
     for name in list_results(workdir):
         now = utc_now()
         content_type = spec.outputs.get(os.path.splitext(name)[1].lower(), FALLBACK_TYPE)
         stored = await storage.put_file(
-            company=company.slug,
+            company=company_slug,
             namespace=namespace,
             filename=name,
             content_type=content_type,
@@ -84,7 +81,7 @@ async def store_results(
         results.append(
             Asset(
                 id=new_id(),
-                company_id=company.id,
+                company_id=claim.job.company_id,
                 namespace=namespace,
                 provider=stored.provider,
                 object_key=stored.object_key,

@@ -78,7 +78,7 @@ class Incoming:
 
     def hash_on(self, chunks: int) -> bool:
         """Hash up to so many further chunks of a result; tell whether there may be more."""
-        buffer = bytearray(CHUNK_BYTES)
+        buffer = bytearray(min(CHUNK_BYTES, self.checked_size - self.byte_size + 1))
         for _ in range(chunks):
             count = os.readv(self._descriptor, [buffer])
             self._hash.update(memoryview(buffer)[:count])

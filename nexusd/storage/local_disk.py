@@ -130,9 +130,9 @@ class LocalDisk:
         return await trio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
 
     async def _put_result(self, key: str, work: WorkFile, max_bytes: int | None) -> StoredFile:
-        result = await self._in_thread(open_result, work, max_bytes, self._syscalls)
+        result, is_sealed = await self._in_thread(self._take, work, max_bytes)
         try:
-            if await self._in_thread(result.is_sealed):
+            if is_sealed:
                 try:
                     return await self._move(key, result)
                 except CannotLink:
@@ -141,8 +141,20 @@ class LocalDisk:
         finally:
             result.close()
 
+    def _take(self, work: WorkFile, max_bytes: int | None) -> tuple[Incoming, bool]:
+        """Open a result; tell whether it is sealed. One that is small is hashed at once: most are, and each hop costs."""
+        result = open_result(work, max_bytes, self._syscalls)
+        try:
+            is_sealed = result.is_sealed()
+            if is_sealed and result.checked_size <= CHUNK_BYTES:
+                result.hash_on(1)
+        except BaseException:
+            result.close()
+            raise
+        return result, is_sealed
+
     async def _move(self, key: str, result: Incoming) -> StoredFile:
-        while await self._in_thread(result.hash_on, CHUNKS_PER_STEP):
+        while result.byte_size < result.checked_size and await self._in_thread(result.hash_on, CHUNKS_PER_STEP):
             pass
         return await self._publish(key, result)
 
