@@ -95,13 +95,11 @@ class Attempt:
 
     def cancel(self) -> None:
         """Ask the child to end because the job was cancelled."""
-        self._orders.cancel.set()
+        self._orders.give(cancel=True)
 
     def stop(self, *, hurry: bool = False) -> None:
         """Ask the child to end because the daemon stops; with `hurry`, without any grace."""
-        self._orders.stop.set()
-        if hurry:
-            self._orders.hurry.set()
+        self._orders.give(stop=True, hurry=hurry)
 
     async def run(self) -> None:
         """Carry the job to an outcome, and store that.
@@ -206,7 +204,7 @@ class Attempt:
         Raises Unavailable once the daemon stops and a last try fails too: recovery will find the row still `running`.
         """
         while True:
-            is_last = self._orders.stop.is_set()
+            is_last = self._orders.stop
             try:
                 return await write()
             except Unavailable as trouble:
@@ -214,7 +212,8 @@ class Attempt:
                 if is_last:
                     raise
             with trio.move_on_after(INSIST_SECONDS):
-                await self._orders.stop.wait()
+                while not self._orders.stop:
+                    await self._orders.wait_news()
 
     async def _record_process(self, claim: Claim, process: ProcessIdentity) -> None:
         with contextlib.suppress(Unavailable):  # recovery finds the process by its mark as well

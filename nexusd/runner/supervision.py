@@ -6,9 +6,8 @@ disk, or on an order. Leaves out what the end means (`verdict`) and what is done
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -19,7 +18,7 @@ from nexusd.runner.process import Child, open_child
 from nexusd.runner.workdir import is_above
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from nexusd.store.jobs import ProcessIdentity, Usage
@@ -37,14 +36,31 @@ class End(Enum):
     STOP = auto()
 
 
-@dataclass(frozen=True, slots=True)
 class Orders:
-    """What the pool may ask of a running attempt."""
+    """What the pool may ask of a running attempt. Whoever waits for one hears of the next as well."""
 
-    cancel: trio.Event = field(default_factory=trio.Event)
-    stop: trio.Event = field(default_factory=trio.Event)
-    hurry: trio.Event = field(default_factory=trio.Event)
-    """No grace any more."""
+    def __init__(self) -> None:
+        self.cancel = False
+        self.stop = False
+        self.hurry = False
+        """No grace any more."""
+        self._news = trio.Event()
+
+    def give(self, *, cancel: bool = False, stop: bool = False, hurry: bool = False) -> None:
+        """Ask for what is true, besides what was asked for before."""
+        self.cancel |= cancel
+        self.stop |= stop
+        self.hurry |= hurry
+        self.wake()
+
+    def wake(self) -> None:
+        """Have whoever waits look again."""
+        self._news.set()
+        self._news = trio.Event()
+
+    async def wait_news(self) -> None:
+        """Return when something was asked or has happened since the call."""
+        await self._news.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +88,19 @@ async def supervise(
 
     Raises OSError when it cannot be started. Ordering: on return every process of the attempt is dead.
     """
-    deadline = trio.current_time() + patience.timeout_seconds
+    holding = _Holding(child, orders, patience)
     progress = Progress(log, listener.progress)
     result: tuple[End, Usage] | OSError
     async with open_pipe() as output, open_pipe() as said, trio.open_nursery() as telling:
-        telling.start_soon(progress.run, name="tell of progress")
         async with trio.open_nursery() as reading:
             reading.start_soon(copy_output, output.stream, log, name="copy output")
             try:
                 async with open_child(child, output, said, group_parent):
                     telling.start_soon(listener.started, child.identity, name="tell of the process")
+                    telling.start_soon(progress.run, name="tell of progress")
                     reading.start_soon(progress.read, said.stream, name="read progress")
-                    result = await _hold(child, orders, patience, deadline)
+                    reading.start_soon(holding.watch_exit, name="watch the child")
+                    result = await holding.run()
             except OSError as error:  # a nursery would make a group of it
                 result = error
             reading.cancel_scope.deadline = trio.current_time() + patience.drain_seconds
@@ -95,52 +112,60 @@ async def supervise(
     return result
 
 
-async def _hold(child: Child, orders: Orders, patience: Patience, deadline: float) -> tuple[End, Usage]:
-    reasons: dict[End, Callable[[], Awaitable[None]]] = {
-        End.EXIT: child.wait_exited,
-        End.CANCEL: orders.cancel.wait,
-        End.STOP: orders.stop.wait,
-        End.QUOTA: partial(_wait_overfull, child, patience),
-    }
-    end = await _wait_first(reasons, deadline) or End.TIMEOUT
-    if end is not End.EXIT:
-        await child.terminate()
-        grace = trio.current_time() + patience.terminate_grace_seconds
-        await _wait_first({End.EXIT: child.wait_exited, End.STOP: orders.hurry.wait}, grace)
-    usage = await child.end()
-    if end is End.EXIT and await _is_overfull(child, patience):
-        end = End.QUOTA
-    return end, usage
+class _Holding:
+    """The wait for a child's end, and the ending of it."""
 
+    def __init__(self, child: Child, orders: Orders, patience: Patience) -> None:
+        self._child = child
+        self._orders = orders
+        self._patience = patience
+        self._deadline = trio.current_time() + patience.timeout_seconds
+        self._has_exited = False
+        self._watching = trio.CancelScope()
+        self._watched = trio.Event()
 
-async def _wait_first(waits: Mapping[End, Callable[[], Awaitable[None]]], deadline: float) -> End | None:
-    """Return the name of the first wait that is over, of several that which stands first; None at the deadline.
+    async def watch_exit(self) -> None:
+        """Wait for the child's own end; tell `run` of it."""
+        with self._watching:
+            await self._child.wait_exited()
+            self._has_exited = True
+            self._orders.wake()
+        self._watched.set()
 
-    So an exit beats the rest: there is nothing left to end then.
-    """
-    reasons: set[End] = set()
+    async def run(self) -> tuple[End, Usage]:
+        """Return why and how the child ended; nothing of it is left."""
+        end = await self._wait_end()
+        if end is not End.EXIT:
+            await self._child.terminate()
+            with trio.move_on_after(self._patience.terminate_grace_seconds):
+                while not (self._has_exited or self._orders.hurry):
+                    await self._orders.wait_news()
+        self._watching.cancel()
+        await self._watched.wait()  # two tasks cannot wait for one process
+        usage = await self._child.end()
+        if end is End.EXIT and await self._is_overfull():
+            end = End.QUOTA
+        return end, usage
 
-    async def note(wait: Callable[[], Awaitable[None]], reason: End) -> None:
-        await wait()
-        reasons.add(reason)
-        waiting.cancel_scope.cancel()
+    async def _wait_end(self) -> End:
+        """Return the first reason to stop waiting; an exit beats the rest, since there is nothing left to end then."""
+        while (end := self._find_end()) is None:
+            # The kernel tells nobody how much is written, so the folder is measured again and again.
+            with trio.move_on_at(min(self._deadline, trio.current_time() + MEASURE_INTERVAL_SECONDS)) as waiting:
+                await self._orders.wait_news()
+            if waiting.cancelled_caught and await self._is_overfull():
+                return End.EXIT if self._has_exited else End.QUOTA
+        return end
 
-    with trio.CancelScope(deadline=deadline):
-        async with trio.open_nursery() as waiting:
-            for reason, wait in waits.items():
-                waiting.start_soon(note, wait, reason)
-    return next((reason for reason in waits if reason in reasons), None)
+    def _find_end(self) -> End | None:
+        reasons = {
+            End.EXIT: self._has_exited,
+            End.CANCEL: self._orders.cancel,
+            End.STOP: self._orders.stop,
+            End.TIMEOUT: trio.current_time() >= self._deadline,
+        }
+        return next((end for end, holds in reasons.items() if holds), None)
 
-
-async def _wait_overfull(child: Child, patience: Patience) -> None:
-    """Return when the child's folder holds more than it may. The kernel tells nobody, so it is looked at again and again."""
-    while True:
-        await trio.sleep(MEASURE_INTERVAL_SECONDS)
-        if await _is_overfull(child, patience):
-            return
-
-
-async def _is_overfull(child: Child, patience: Patience) -> bool:
-    if patience.work_max_bytes is None:
-        return False
-    return await trio.to_thread.run_sync(is_above, child.spawn.workdir, patience.work_max_bytes, abandon_on_cancel=True)
+    async def _is_overfull(self) -> bool:
+        bound = self._patience.work_max_bytes
+        return bound is not None and await trio.to_thread.run_sync(is_above, self._child.spawn.workdir, bound)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nexusd.store.jobs import Claim
 
 TEMPORARY_NAME: Final = "tmp"
+ENTRIES_MAX: Final = 100_000
 BLOCK_BYTES: Final = 512
 """The unit of st_blocks, whatever the file system's own is."""
 
@@ -83,18 +84,20 @@ def remove(path: Path) -> None:
 
 
 def is_above(path: Path, max_bytes: int) -> bool:
-    """Tell whether what lies below `path` takes more than so many bytes of the disk, or is nested deeper than a path can say.
+    """Tell whether what lies below `path` takes more than so many bytes of the disk, is more than ENTRIES_MAX files, or is
+    nested deeper than a path can say.
 
-    Blocks. What vanishes meanwhile does not count.
+    Blocks, for a part of a second. What vanishes meanwhile does not count.
     """
-    total = 0
+    total = count = 0
     waiting = [str(path)]
     while waiting:
         try:
             with _scan(waiting.pop()) as entries:
                 for entry in entries:
                     total += entry.stat(follow_symlinks=False).st_blocks * BLOCK_BYTES
-                    if total > max_bytes:
+                    count += 1
+                    if total > max_bytes or count > ENTRIES_MAX:
                         return True
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from tests.benchmarks import batches, dispatch, hello, idle, machine, startup, submissions
+from tests.benchmarks import batches, cancelling, dispatch, drain, hello, idle, machine, startup, submissions
 from tests.benchmarks.programs import open_daemon, open_hello, open_scratch
 from tests.benchmarks.report import Line, render_table
 
@@ -22,6 +22,8 @@ BENCHMARKS: Final[dict[str, Callable[[Scratch, int, float], Iterator[Line]]]] = 
     "submissions": submissions.run,
     "batches": batches.run,
     "dispatch": dispatch.run,
+    "drain": drain.run,
+    "cancelling": cancelling.run,
     "startup": startup.run,
     "idle": idle.run,
 }
