@@ -34,6 +34,7 @@ from nexusd.service import Services
 from nexusd.service.assets import AssetService
 from nexusd.service.companies import CompanyService
 from nexusd.service.jobs import JobService
+from nexusd.service.pauses import PauseService
 from nexusd.service.renderers import RendererService
 from nexusd.service.status import StatusService
 from nexusd.service.streams import StreamService
@@ -42,7 +43,7 @@ from nexusd.store import companies, queries
 from nexusd.store.database import open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from nexusd.renderers.registry import Registry
     from nexusd.settings import Settings
@@ -131,13 +132,14 @@ async def serve(
         workshop = _make_workshop(settings, database, registry)
         await recover(database, workshop.work_directory)
         app = create_app(_make_services(settings, listener, workshop, hub, activity))
-        pool = Pool(workshop, hub, RunningLimits(settings.running_jobs, settings.running_jobs_per_type))
+        pool = Pool(workshop, hub, _running_limits(settings, registry))
         limits = Limits(connections_max=settings.connections, stop_grace_seconds=settings.stop_grace_seconds)
         serve_app = partial(serve_http, app, [listener], limits=limits, admit=admit, activity=activity, stopping=stopping)
         async with trio.open_nursery() as around:
             around.start_soon(systemd.feed_watchdog, name="watchdog")
             if settings.idle_exit_seconds is not None:
-                around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, database, hub, stopping, name="idle")
+                has_work = partial(database.read, queries.has_active_jobs, [spec.job_type for spec in registry])
+                around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, has_work, hub, stopping, name="idle")
             async with trio.open_nursery() as running:
                 await running.start(pool.run, stopping, name="pool")
                 async with trio.open_nursery() as serving:
@@ -154,6 +156,15 @@ async def serve(
 def _tell_ready(listener: BoundListener) -> None:
     logger.info("ready", extra={"version": __version__, "socket": str(listener.path)})
     systemd.notify("READY=1", f"STATUS=listening on {listener.path}")
+
+
+def _running_limits(settings: Settings, registry: Registry) -> RunningLimits:
+    return RunningLimits(
+        total=settings.running_jobs,
+        per_job_type=settings.running_jobs_per_type,
+        per_company=settings.running_jobs_per_company,
+        slots_per_job_type={spec.job_type: spec.slots for spec in registry} | settings.slots_per_type,
+    )
 
 
 def _make_workshop(settings: Settings, database: Database, registry: Registry) -> Workshop:
@@ -175,8 +186,11 @@ def _make_workshop(settings: Settings, database: Database, registry: Registry) -
 def _make_services(settings: Settings, listener: BoundListener, workshop: Workshop, hub: Hub, activity: Activity) -> Services:
     database, registry = workshop.database, workshop.registry
     known = CompanyService(database)
+    running = _running_limits(settings, registry)
     limits = contract.Limits(
-        running_jobs=settings.running_jobs,
+        running_jobs=running.total,
+        running_jobs_per_company=running.per_company,
+        slots_per_type={job_type: slots for job_type, slots in running.slots_per_job_type.items() if slots > 1},
         body_max_bytes=BODY_MAX_BYTES,
         batch_max_bytes=BATCH_MAX_BYTES,
         attachment_max_bytes=settings.attachment_max_bytes,
@@ -189,6 +203,7 @@ def _make_services(settings: Settings, listener: BoundListener, workshop: Worksh
         companies=known,
         jobs=JobService(database, known, registry),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
+        pauses=PauseService(database, hub, registry),
         streams=StreamService(database, hub, known),
         renderers=RendererService(registry),
         status=StatusService(
@@ -197,12 +212,17 @@ def _make_services(settings: Settings, listener: BoundListener, workshop: Worksh
     )
 
 
-async def _stop_when_idle(seconds: float, activity: Activity, database: Database, hub: Hub, stopping: trio.Event) -> None:
-    """Set `stopping` after so long without a request, a stream, an event, or a job that is not over."""
+async def _stop_when_idle(
+    seconds: float, activity: Activity, has_work: Callable[[], Awaitable[bool]], hub: Hub, stopping: trio.Event
+) -> None:
+    """Set `stopping` after so long without a request, a stream, an event, or a job that runs or can be started one day.
+
+    A paused job can; one whose renderer is gone cannot, and would keep the daemon for ever.
+    """
     while True:
         await activity.wait_quiet(seconds)
         cursor = hub.highest_event_id  # before the look at the store: what comes meanwhile must not be missed
-        if await database.read(queries.has_active_jobs):
+        if await has_work():
             await hub.wait_newer(cursor)  # its next step is an event, which begins the stretch anew
         elif not activity.requests_open and hub.highest_event_id == cursor:
             logger.info("nothing to do", extra={"seconds": seconds})

@@ -39,7 +39,8 @@ class RendererSpec:
     """One renderer. `outputs` maps a file extension (`.pdf`) to its content type; the job's results are such files in `out/`.
 
     `own_version` changes when the same input may give other bytes; `tools` are the distributions whose versions matter too.
-    `memory_max_bytes` is for RLIMIT_DATA. `missing` says exactly what to install, or None. `example` is a small working input.
+    `memory_max_bytes` is for RLIMIT_DATA; `slots` is how many of the daemon's `running_jobs` one job costs. `missing` says
+    exactly what to install, or None. `example` is a small working input.
     """
 
     job_type: str
@@ -51,6 +52,7 @@ class RendererSpec:
     tools: tuple[str, ...] = ()
     default_timeout_seconds: float = 120.0
     memory_max_bytes: int = DEFAULT_MEMORY_MAX_BYTES
+    slots: int = 1
     missing: Callable[[], str | None] = nothing_missing
     example: Mapping[str, Any] | None = field(default=None)
 
@@ -65,6 +67,8 @@ class RendererSpec:
                 raise ValueError(f"renderer {self.job_type}: {extension!r} is no file extension such as '.pdf'")
         if self.default_timeout_seconds <= 0 or self.memory_max_bytes <= 0:
             raise ValueError(f"renderer {self.job_type}: limits must be above zero")
+        if self.slots < 1:
+            raise ValueError(f"renderer {self.job_type}: a job costs one slot at least, not {self.slots}")
         object.__setattr__(self, "outputs", MappingProxyType(dict(self.outputs)))
 
     @property

@@ -52,6 +52,7 @@ class Pool:
         """
         async with trio.open_nursery() as watching:
             watching.start_soon(self._watch_hub, name="watch the hub")
+            watching.start_soon(self._watch_queue, name="watch the queue's rules")
             watching.start_soon(self._watch_stop, stopping, name="watch for the stop")
             async with trio.open_nursery() as attempts:
                 task_status.started()
@@ -77,7 +78,7 @@ class Pool:
     async def _act(self, attempts: trio.Nursery) -> float:
         """Start what may start, pass on the cancels, and return how long until a job that backs off may start."""
         patience = math.inf
-        if self._job_types and len(self._running) < self._limits.total:
+        if self._job_types and self._limits.free_slots(running for running, _ in self._running.values()):
             patience = await self._take_turn(attempts)
         if self._running:
             for job_id in await self._workshop.database.read(dispatch.find_cancel_requests):
@@ -110,6 +111,12 @@ class Pool:
         cursor = 0
         while not self._hub.is_stopping:
             cursor = await self._hub.wait_newer(cursor)
+            self._news.set()
+
+    async def _watch_queue(self) -> None:
+        version = 0
+        while not self._hub.is_stopping:
+            version = await self._hub.wait_queue(version)
             self._news.set()
 
     async def _watch_stop(self, stopping: trio.Event) -> None:
