@@ -25,14 +25,19 @@ def drain(session: Session, nexus: Nexus, screen: Screen, job_type: str | None) 
     """
     resume = session.suggest("resume", *([] if job_type is None else [job_type]))
     try:
-        while running := list(nexus.find_running(job_type)):
-            if all(pause.job_type not in (None, job_type) for pause in nexus.queue().paused):
-                raise NotDrained("somebody resumed it, and jobs still run", hint="pause it again")
+        while running := _find_running(nexus, job_type):
             for job in running:
                 screen.note(f"waiting for job {clean_line(job.id)}, {clean_line(job.job_type)}")
                 _wait_ended(nexus, job)
     except KeyboardInterrupt:
         raise Interrupted("not waiting any more; the pause stays", hint=f"lift it with: {resume}") from None
+
+
+def _find_running(nexus: Nexus, job_type: str | None) -> list[JobSummary]:
+    """Ask for the pause first: what runs while it holds is all there is to wait for."""
+    if all(pause.job_type not in (None, job_type) for pause in nexus.queue().paused):
+        raise NotDrained("the pause was lifted while jobs still ran", hint="pause again")
+    return list(nexus.find_running(job_type))
 
 
 def _wait_ended(nexus: Nexus, job: JobSummary) -> None:
