@@ -9,6 +9,8 @@ from nexusd.errors import InvalidParam, InvalidRequest
 from nexusd.store import pauses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nexusd.contract.pauses import PauseRequest, QueueState, ResumeRequest
     from nexusd.hub import Hub
     from nexusd.renderers.registry import Registry
@@ -34,11 +36,7 @@ class PauseService:
         Ordering: on return the pause is on disk, and nothing of it is claimed until it is lifted.
         """
         await self._refuse_unknown(request.job_type)
-        try:
-            await self._database.write(pauses.pause, request.job_type, request.reason, utc_now())
-        finally:
-            self._hub.publish_queue()
-        return await self.get()
+        return await self._change(pauses.pause, request.job_type, request.reason, utc_now())
 
     async def resume(self, request: ResumeRequest) -> QueueState:
         """Lift one pause, or all.
@@ -48,14 +46,16 @@ class PauseService:
         if request.all and request.job_type is not None:
             wrong = InvalidParam("/all", "lifts every pause: leave out jobType, or this")
             raise InvalidRequest("either one job type or all can be resumed", (wrong,))
+        if request.all:
+            return await self._change(pauses.resume_all)
         await self._refuse_unknown(request.job_type)
+        return await self._change(pauses.resume, request.job_type)
+
+    async def _change(self, unit: Callable[..., None], *arguments: object) -> QueueState:
+        """Cancellation: the change is made all the same, and the pool is told; its next unit comes after this one."""
         try:
-            if request.all:
-                await self._database.write(pauses.resume_all)
-            else:
-                await self._database.write(pauses.resume, request.job_type)
+            await self._database.write(unit, *arguments)
         finally:
-            # Also for a client that went away meanwhile: the unit is carried out before the pool's next, so the pool sees it.
             self._hub.publish_queue()
         return await self.get()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert
 
 from nexusd.contract.pauses import QueuePause, QueueState
@@ -81,7 +81,8 @@ def get_state(connection: Connection) -> QueueState:
 
 
 def _count(connection: Connection, status: JobStatus) -> int:
-    return int(connection.execute(select(func.count()).where(JOBS.c.status == status.value)).scalar_one())
+    is_so = JOBS.c.status == literal_column(f"'{status.value}'")  # as the partial indexes say it
+    return int(connection.execute(select(func.count()).where(is_so)).scalar_one())
 
 
 def is_heard_of(connection: Connection, job_type: str) -> bool:

@@ -23,8 +23,8 @@ async def post(daemon: Daemon, verb: str, **body: Any) -> dict[str, Any]:
     answer = await daemon.client.post(f"/v1/queue/{verb}", json=body)
     assert answer.status_code == 200, answer.text
     state: dict[str, Any] = answer.json()
-    assert state == (await daemon.client.get("/v1/queue")).json()
-    assert state["paused"] == (await daemon.client.get("/v1/status")).json()["paused"]
+    for path in ("/v1/queue", "/v1/status"):
+        assert (await daemon.client.get(path)).json()["paused"] == state["paused"]
     return state
 
 
