@@ -7,6 +7,7 @@ NexusctlError
 ├── BadAnswer      4    the daemon answered something that is not this protocol
 ├── JobNotDone     1    the job failed or was cancelled
 ├── JobLost        1    the job is done, but its result cannot be written
+├── NotDrained     1    the pause was lifted while jobs still ran
 └── Interrupted  130    Ctrl-C; what was submitted goes on
 
 Owns no printing: `cli` prints `str(error)` as the line that says what, and `hint` as the line that says what to do. `slug` is a
@@ -99,6 +100,13 @@ class JobLost(NexusctlError):
 
     exit_code = ExitCode.NOT_DONE
     slug = "result-not-written"
+
+
+class NotDrained(NexusctlError):
+    """Somebody resumed what was to be drained, so there may be no end of the jobs that run."""
+
+    exit_code = ExitCode.NOT_DONE
+    slug = "not-drained"
 
 
 class Interrupted(NexusctlError):

@@ -35,6 +35,7 @@ from nexusd.service import Services
 from nexusd.service.assets import AssetService
 from nexusd.service.companies import CompanyService
 from nexusd.service.jobs import JobService
+from nexusd.service.pauses import PauseService
 from nexusd.service.renderers import RendererService
 from nexusd.service.status import StatusService
 from nexusd.service.streams import StreamService
@@ -43,7 +44,7 @@ from nexusd.store import companies, queries
 from nexusd.store.database import open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from nexusd.renderers.registry import Registry
     from nexusd.settings import Settings
@@ -75,25 +76,25 @@ def bind(settings: Settings) -> Iterator[BoundListener]:
 
 
 async def run(settings: Settings, listener: BoundListener, registry: Registry) -> None:
-    """Serve until a signal says stop: TERM, INT (Ctrl-C) or HUP (the terminal went).
+    """Serve until a signal says stop: TERM, INT (Ctrl-C) or HUP (the terminal went). A second one hurries.
 
     Raises StartRefused.
     """
     _spare_collector()
-    stopping = trio.Event()
+    stopping, hurrying = trio.Event(), trio.Event()
     refused: StartRefused | None = None
 
     async def watch_signals(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
             task_status.started()
             async for number in signals:
-                logger.info("told to stop", extra={"signal": signal.Signals(number).name})
-                stopping.set()
+                logger.info("told to stop", extra={"signal": signal.Signals(number).name, "again": stopping.is_set()})
+                (hurrying if stopping.is_set() else stopping).set()
 
     async with trio.open_nursery() as nursery:
         await nursery.start(watch_signals)
         try:
-            await serve(settings, listener, registry, stopping)
+            await serve(settings, listener, registry, stopping, hurrying)
         except StartRefused as error:  # raised below, where no nursery makes a group of it
             refused = error
         nursery.cancel_scope.cancel()
@@ -113,11 +114,14 @@ async def serve(
     listener: BoundListener,
     registry: Registry,
     stopping: trio.Event,
+    hurrying: trio.Event,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Be the daemon until `stopping` is set; ready when `started`.
+    """Be the daemon until `stopping` is set; ready when `started`. With `hurrying` running jobs get no time any more.
 
+    A stop, in order: nothing is claimed any more and streams end; running jobs get their time to end, in which requests are
+    answered as before (a cancel, for one); the rest is put back; then the server ends, then the store.
     Ordering: on return nothing runs, every job that did is queued again, and the database is closed.
     """
     hub, activity = Hub(), Activity()
@@ -132,15 +136,22 @@ async def serve(
         workshop = await _make_workshop(settings, database, registry)
         await recover(database, workshop.work_directory)
         app = create_app(_make_services(settings, listener, workshop, hub, activity))
-        pool = Pool(workshop, hub, RunningLimits(settings.running_jobs, settings.running_jobs_per_type))
+        pool = Pool(workshop, hub, _running_limits(settings, registry), settings.stop_drain_seconds)
+        drained = trio.Event()
+
+        async def run_pool(*, task_status: trio.TaskStatus[None]) -> None:
+            await pool.run(stopping, hurrying, task_status=task_status)
+            drained.set()
+
         limits = Limits(connections_max=settings.connections, stop_grace_seconds=settings.stop_grace_seconds)
-        serve_app = partial(serve_http, app, [listener], limits=limits, admit=admit, activity=activity, stopping=stopping)
+        serve_app = partial(serve_http, app, [listener], limits=limits, admit=admit, activity=activity, stopping=drained)
         async with trio.open_nursery() as around:
             around.start_soon(systemd.feed_watchdog, name="watchdog")
             if settings.idle_exit_seconds is not None:
-                around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, database, hub, stopping, name="idle")
+                has_work = partial(database.read, queries.has_active_jobs, [spec.job_type for spec in registry])
+                around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, has_work, hub, stopping, name="idle")
             async with trio.open_nursery() as running:
-                await running.start(pool.run, stopping, name="pool")
+                await running.start(run_pool, name="pool")
                 async with trio.open_nursery() as serving:
                     await serving.start(serve_app, name="server")
                     _tell_ready(listener)
@@ -155,6 +166,15 @@ async def serve(
 def _tell_ready(listener: BoundListener) -> None:
     logger.info("ready", extra={"version": __version__, "socket": str(listener.path)})
     systemd.notify("READY=1", f"STATUS=listening on {listener.path}")
+
+
+def _running_limits(settings: Settings, registry: Registry) -> RunningLimits:
+    return RunningLimits(
+        total=settings.running_jobs,
+        per_job_type=settings.running_jobs_per_type,
+        per_company=settings.running_jobs_per_company,
+        slots_per_job_type={spec.job_type: spec.slots for spec in registry} | settings.slots_per_type,
+    )
 
 
 async def _make_workshop(settings: Settings, database: Database, registry: Registry) -> Workshop:
@@ -180,8 +200,11 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
 def _make_services(settings: Settings, listener: BoundListener, workshop: Workshop, hub: Hub, activity: Activity) -> Services:
     database, registry = workshop.database, workshop.registry
     known = CompanyService(database)
+    running = _running_limits(settings, registry)
     limits = contract.Limits(
-        running_jobs=settings.running_jobs,
+        running_jobs=running.total,
+        running_jobs_per_company=running.per_company,
+        slots_per_type={job_type: slots for job_type, slots in running.slots_per_job_type.items() if slots > 1},
         body_max_bytes=BODY_MAX_BYTES,
         batch_max_bytes=BATCH_MAX_BYTES,
         attachment_max_bytes=settings.attachment_max_bytes,
@@ -196,6 +219,7 @@ def _make_services(settings: Settings, listener: BoundListener, workshop: Worksh
         companies=known,
         jobs=JobService(database, known, registry),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
+        pauses=PauseService(database, hub, registry),
         streams=StreamService(database, hub, known),
         renderers=RendererService(registry),
         status=StatusService(
@@ -210,12 +234,17 @@ def _make_services(settings: Settings, listener: BoundListener, workshop: Worksh
     )
 
 
-async def _stop_when_idle(seconds: float, activity: Activity, database: Database, hub: Hub, stopping: trio.Event) -> None:
-    """Set `stopping` after so long without a request, a stream, an event, or a job that is not over."""
+async def _stop_when_idle(
+    seconds: float, activity: Activity, has_work: Callable[[], Awaitable[bool]], hub: Hub, stopping: trio.Event
+) -> None:
+    """Set `stopping` after so long without a request, a stream, an event, or a job that runs or can be started one day.
+
+    A paused job can; one whose renderer is gone cannot, and would keep the daemon for ever.
+    """
     while True:
         await activity.wait_quiet(seconds)
         cursor = hub.highest_event_id  # before the look at the store: what comes meanwhile must not be missed
-        if await database.read(queries.has_active_jobs):
+        if await has_work():
             await hub.wait_newer(cursor)  # its next step is an event, which begins the stretch anew
         elif not activity.requests_open and hub.highest_event_id == cursor:
             logger.info("nothing to do", extra={"seconds": seconds})

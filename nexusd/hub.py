@@ -1,8 +1,8 @@
 """Wake-ups: tells waiting tasks that the store holds something newer, or that the daemon stops. Carries no data.
 
-Owns one number, the highest committed event id, and the tasks that wait for a higher one. Whoever wakes re-reads the store;
-so losing a wake-up would cost latency, never truth. Only ever touched from the trio thread: the writer hands the number over
-after its commit.
+Owns two numbers and the tasks that wait for higher ones: the highest committed event id, and the version of the queue's rules
+(its pauses), which counts their changes in this life of the daemon. Whoever wakes re-reads the store; so losing a wake-up would
+cost latency, never truth. Only ever touched from the trio thread: the writer hands the number over after its commit.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ class Hub:
 
     def __init__(self) -> None:
         self._highest = 0
+        self._queue_version = 0
         self._stopping = False
         self._changed = trio.Event()
+        self._queue_changed = trio.Event()
 
     @property
     def highest_event_id(self) -> int:
@@ -31,18 +33,38 @@ class Hub:
         self._changed.set()
         self._changed = trio.Event()
 
+    def publish_queue(self) -> None:
+        """Wake everybody who waits for a change of the queue's rules."""
+        self._queue_version += 1
+        self._queue_changed.set()
+        self._queue_changed = trio.Event()
+
     @property
     def is_stopping(self) -> bool:
-        """Whether the daemon stops: then nobody waits here any more."""
+        """Whether the daemon stops."""
         return self._stopping
 
     def stop(self) -> None:
-        """Wake everybody for the last time."""
+        """Let everybody know that the daemon stops: streams end, only `wait_commit` goes on."""
         self._stopping = True
         self._changed.set()
+        self._changed = trio.Event()
+        self._queue_changed.set()
 
     async def wait_newer(self, cursor: int) -> int:
         """Return the highest event id as soon as it is above `cursor`, or as it is when the daemon stops."""
         while self._highest <= cursor and not self._stopping:
             await self._changed.wait()
         return self._highest
+
+    async def wait_commit(self, cursor: int) -> int:
+        """Return the highest event id as soon as it is above `cursor`, while the daemon stops as well."""
+        while self._highest <= cursor:
+            await self._changed.wait()
+        return self._highest
+
+    async def wait_queue(self, version: int) -> int:
+        """Return the version of the queue's rules as soon as it is above `version`, or as it is when the daemon stops."""
+        while self._queue_version <= version and not self._stopping:
+            await self._queue_changed.wait()
+        return self._queue_version

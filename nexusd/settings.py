@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     state_directory: Annotated[AbsolutePath, Field(default_factory=lambda: user_state_path("nexusd"))]
     """The database, the assets, the logs and the work directories; one daemon at a time."""
     running_jobs: Annotated[int, Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=1024)]
-    """How many attempts run at once."""
+    """How many slots attempts have; one takes as many as its job type costs, and most cost one."""
     running_jobs_per_type: dict[str, Annotated[int, Field(ge=0)]] = {}
     """A lower bound for single job types; 0 starts none."""
     timeout_seconds_per_type: dict[str, Annotated[float, Field(gt=0, le=86_400)]] = {}
@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     """The job types whose renderers get the network when they ask for it."""
     work_max_bytes: Annotated[int, Field(ge=0)] = 2 * GIBIBYTE
     """Of all that one attempt writes into its folder; 0 = no limit."""
+    running_jobs_per_company: Annotated[int, Field(ge=1)] | None = None
+    """A lower bound for each company."""
+    slots_per_type: dict[str, Annotated[int, Field(ge=1)]] = {}
+    """What a job of a type costs, where it is not what its renderer says."""
     terminate_grace_seconds: Annotated[float, Field(ge=0, le=600)] = 5
     """Between TERM and KILL."""
     stop_drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 10

@@ -18,7 +18,9 @@ from pydantic import ValidationError
 from nexusctl.errors import BadAnswer, Refused, UsageError
 from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.base import Answer
+from nexusd.contract.companies import CompanyList
 from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission
+from nexusd.contract.pauses import QueueState
 from nexusd.contract.problems import Problem
 from nexusd.contract.status import Health, Status
 
@@ -147,6 +149,31 @@ def get_asset(company: str, asset_id: str) -> Call[Asset]:
 def asset_content_path(company: str, asset_id: str) -> str:
     """Where an asset's bytes are."""
     return _assets(company, asset_id, "content")
+
+
+def list_companies(*, cursor: str | None = None) -> Call[CompanyList]:
+    """One page of companies, oldest first."""
+    return Call("GET", "/v1/companies", CompanyList, params=_given({"cursor": cursor}))
+
+
+def queue() -> Call[QueueState]:
+    """What is paused."""
+    return Call("GET", "/v1/queue", QueueState)
+
+
+def pause_queue(job_type: str | None = None, reason: str | None = None) -> Call[QueueState]:
+    """Let nothing start any more, of one job type or at all."""
+    return _change_queue("pause", {"jobType": job_type, "reason": reason})
+
+
+def resume_queue(job_type: str | None = None, *, every: bool = False) -> Call[QueueState]:
+    """Lift the pause of one job type, of the whole queue, or every one."""
+    return _change_queue("resume", {"jobType": job_type, "all": every or None})
+
+
+def _change_queue(change: str, fields: Mapping[str, str | bool | None]) -> Call[QueueState]:
+    body = json.dumps({name: value for name, value in fields.items() if value is not None})
+    return Call("POST", f"/v1/queue/{change}", QueueState, headers={"Content-Type": "application/json"}, body=body.encode())
 
 
 def status() -> Call[Status]:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from nexusctl.client.calls import Call
     from nexusd.contract.assets import Asset, AssetList
-    from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission
+    from nexusd.contract.companies import Company
+    from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission, JobSummary
+    from nexusd.contract.pauses import QueueState
     from nexusd.contract.status import Health, Status
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -114,6 +116,36 @@ class Nexus:
         """Return one asset's row."""
         return self.call(calls.get_asset(self.company, asset_id))
 
+    def queue(self) -> QueueState:
+        """Return what is paused, and how many jobs run and wait."""
+        return self.call(calls.queue())
+
+    def pause_queue(self, job_type: str | None = None, reason: str | None = None) -> QueueState:
+        """Let nothing start any more, of one job type or at all; on return that is durable."""
+        return self.call(calls.pause_queue(job_type, reason))
+
+    def resume_queue(self, job_type: str | None = None, *, every: bool = False) -> QueueState:
+        """Lift the pause of one job type, of the whole queue, or every one."""
+        return self.call(calls.resume_queue(job_type, every=every))
+
+    def find_running(self, job_type: str | None = None) -> Iterator[JobSummary]:
+        """Return the jobs that run just now, of all companies."""
+        for company in self._find_companies():
+            cursor: str | None = None
+            while True:
+                page = self.call(calls.list_jobs(company.id, status="running", job_type=job_type, cursor=cursor))
+                yield from page.items
+                if (cursor := page.next_cursor) is None:
+                    break
+
+    def _find_companies(self) -> Iterator[Company]:
+        cursor: str | None = None
+        while True:
+            page = self.call(calls.list_companies(cursor=cursor))
+            yield from page.items
+            if (cursor := page.next_cursor) is None:
+                return
+
     def status(self) -> Status:
         """Return what the daemon says about itself."""
         return self.call(calls.status())
@@ -165,8 +197,8 @@ class Nexus:
             except httpx.TransportError as error:
                 self._patience.failed(_reason(error))
 
-    def follow_job(self, job_id: str, *, last_event_id: int | None = None) -> Iterator[StreamEvent]:
-        """Return a job's events as they happen, each once, until its terminal status.
+    def follow_job(self, job_id: str, *, last_event_id: int | None = None, company: str | None = None) -> Iterator[StreamEvent]:
+        """Return a job's events as they happen, each once, until its terminal status. `company` is the job's, if not this one.
 
         A lost or ended connection is made again after a pause and resumed by id. Raises Refused when there is no such job,
         Unreachable when the daemon stays away longer than the patience.
@@ -175,7 +207,7 @@ class Nexus:
         while True:
             reason = "nexusd ended the stream"
             try:
-                yield from self._follow_once(job_id, following)
+                yield from self._follow_once(company or self.company, job_id, following)
             except httpx.TransportError as error:
                 reason = _reason(error)
             except Refused as refused:
@@ -186,8 +218,8 @@ class Nexus:
                 return
             self._patience.failed(reason)
 
-    def _follow_once(self, job_id: str, following: Following) -> Iterator[StreamEvent]:
-        path = calls.job_events_path(self.company, job_id)
+    def _follow_once(self, company: str, job_id: str, following: Following) -> Iterator[StreamEvent]:
+        path = calls.job_events_path(company, job_id)
         with self._open_stream(path, following.connected(), silence_seconds=STREAM_SILENCE_SECONDS) as response:
             if response.status_code != _NO_CONTENT:
                 for chunk in response.iter_raw():
@@ -195,7 +227,7 @@ class Nexus:
                         self._patience.answered()
                         yield event
                 return
-        yield from following.conclude(self.get_job(job_id))
+        yield from following.conclude(self.call(calls.get_job(company, job_id)))
 
     @contextmanager
     def _open_stream(

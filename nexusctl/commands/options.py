@@ -12,8 +12,22 @@ def refuse_empty(text: str) -> str:
     return text
 
 
+def refuse_empty_if_given(text: str | None) -> str | None:
+    """Return what may be left out. An empty text would pass for nothing."""
+    return None if text is None else refuse_empty(text)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes: results and errors only.")]
 SourceTask = Annotated[str | None, typer.Option("--source-task", metavar="ID", help="The conversation task that asks for it.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False, callback=refuse_empty)]
+JobType = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="JOB_TYPE",
+        help="A job type; without one, the whole queue.",
+        show_default=False,
+        callback=refuse_empty_if_given,
+    ),
+]
 AssetId = Annotated[str, typer.Argument(metavar="ASSET", help="The asset's id.", show_default=False, callback=refuse_empty)]

@@ -1,7 +1,7 @@
 """One invocation of nexusctl: which daemon, which company, how patient, how talkative.
 
 Owns finding the daemon, starting it where that is allowed, and the commands that are suggested to the user. Which verbs
-start a daemon: all that act on jobs or assets, for those outlive the daemon, which ends by itself when it is idle;
+start a daemon: all that act on jobs, assets or the queue, for those outlive the daemon, which ends by itself when it is idle;
 `status` does not, since it asks whether one runs.
 """
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from nexusctl.output.screen import Style
     from nexusd.contract.assets import Asset
     from nexusd.contract.jobs import Attempt, Job, JobSummary
-    from nexusd.contract.status import Containment, Status
+    from nexusd.contract.pauses import QueuePause, QueueState
+    from nexusd.contract.status import Containment, Limits, Status
 
 STATUS_COLOURS: Final = {"queued": "cyan", "running": "yellow", "done": "green", "failed": "red", "cancelled": "dim"}
 _LABEL_WIDTH: Final = 13
@@ -108,8 +109,9 @@ def format_status(status: Status, style: Style) -> str:
         ("nexusd", f"{clean_line(status.version)}, pid {status.pid}{', stopping' if status.stopping else ''}"),
         ("up", f"{format_age(status.started_at)}, since {_moment(status.started_at)}"),
         ("jobs", counts),
+        *_pause_fields(status.paused),
         ("assets", str(status.assets)),
-        ("running", f"at most {status.limits.running_jobs} at once"),
+        ("running", _limits_line(status.limits)),
         ("children", _held(status.containment)),
         ("socket", clean_line(status.socket)),
         ("state", clean_line(status.state_directory)),
@@ -123,6 +125,29 @@ def _held(containment: Containment) -> str:
     bound = "" if containment.processes == "none" else f", processes bounded by {containment.processes}"
     refused = "".join(f"\nnot {level}: {reason}" for level, reason in containment.refused.items())
     return clean(f"{containment.level}{bound}{refused}")
+
+
+def format_queue(state: QueueState, style: Style) -> str:
+    """Return the answer of `pause` and `resume`."""
+    pauses = _pause_fields(state.paused) or [("paused", "nothing")]
+    return format_fields([*pauses, ("running", str(state.running)), ("queued", str(state.queued))], style)
+
+
+def _pause_fields(pauses: Sequence[QueuePause]) -> list[tuple[str, str]]:
+    return [("" if number else "paused", _pause_line(pause)) for number, pause in enumerate(pauses)]
+
+
+def _pause_line(pause: QueuePause) -> str:
+    reason = f": {clean_line(pause.reason)}" if pause.reason else ""
+    return f"{clean_line(pause.job_type or 'the whole queue')}, since {_moment(pause.paused_at)}{reason}"
+
+
+def _limits_line(limits: Limits) -> str:
+    line = f"at most {limits.running_jobs} at once"
+    if limits.running_jobs_per_company is not None:
+        line += f", {limits.running_jobs_per_company} of a company"
+    weights = ", ".join(f"{clean_line(job_type)} counts as {slots}" for job_type, slots in limits.slots_per_type.items())
+    return f"{line}; {weights}" if weights else line
 
 
 def asset_line(asset: Asset) -> str:

@@ -8,11 +8,12 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from nexusd import __version__
-from nexusd.api import assets, companies, events, jobs, problems, renderers, status
+from nexusd.api import assets, companies, events, jobs, pauses, problems, renderers, status
 from nexusd.api.access import LocalOnly
 from nexusd.api.answers import SCHEMAS
 from nexusd.contract.companies import CompanyCreation
 from nexusd.contract.jobs import BatchSubmission, JobSubmission
+from nexusd.contract.pauses import PauseRequest, ResumeRequest
 from nexusd.contract.problems import Problem
 
 if TYPE_CHECKING:
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
 
     from nexusd.service import Services
 
-ROUTERS: Final = (jobs.router, events.router, assets.router, companies.router, renderers.router, status.router)
-UNSEEN: Final = (JobSubmission, BatchSubmission, CompanyCreation, Problem)
+ROUTERS: Final = (
+    jobs.router,
+    events.router,
+    assets.router,
+    companies.router,
+    renderers.router,
+    pauses.router,
+    status.router,
+)
+UNSEEN: Final = (JobSubmission, BatchSubmission, CompanyCreation, PauseRequest, ResumeRequest, Problem)
 """Models that the routes handle by themselves, so that FastAPI does not find them."""
 
 

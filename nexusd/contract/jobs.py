@@ -108,6 +108,7 @@ class Attempt(Answer):
     signal: int | None = None
     peak_memory_bytes: int | None = None
     cpu_seconds: float | None = None
+    containment: str | None = Field(default=None, description="How its child was held: bubblewrap, landlock or limits.")
 
 
 class Job(JobSummary):

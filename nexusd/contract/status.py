@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from nexusd.contract.base import Answer, JsonObject, Timestamp
+from nexusd.contract.pauses import QueuePause
 from nexusd.domain.states import JobStatus
 
 
@@ -30,7 +31,9 @@ class RendererList(Answer):
 class Limits(Answer):
     """Bounds in force."""
 
-    running_jobs: int
+    running_jobs: int = Field(description="Slots; a job takes one, or as many as slotsPerType says.")
+    running_jobs_per_company: int | None = Field(default=None, description="null = no limit but the slots.")
+    slots_per_type: dict[str, int] = Field(default_factory=dict, description="Job types that take more than one slot.")
     body_max_bytes: int
     batch_max_bytes: int
     attachment_max_bytes: int
@@ -58,6 +61,7 @@ class Status(Answer):
     started_at: Timestamp
     stopping: bool
     jobs: dict[JobStatus, int]
+    paused: list[QueuePause] = Field(default_factory=list, description="What is paused, the whole queue first.")
     assets: int
     last_event_id: int
     requests_open: int

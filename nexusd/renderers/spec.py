@@ -41,9 +41,9 @@ class RendererSpec:
     """One renderer. `outputs` maps a file extension (`.pdf`) to its content type; the job's results are such files in `out/`.
 
     `own_version` changes when the same input may give other bytes; `tools` are the distributions whose versions matter too.
-    `memory_max_bytes` is for RLIMIT_DATA, `processes_max` counts threads. `reads` are files and folders that the sandbox shows
-    besides the system; `network` asks for the network, which the settings must allow. `missing` says exactly what to install,
-    or None. `example` is a small working input.
+    `memory_max_bytes` is for RLIMIT_DATA, `processes_max` counts threads, `slots` is how many of the daemon's `running_jobs`
+    one job costs. `reads` are files and folders that the sandbox shows besides the system; `network` asks for the network,
+    which the settings must allow. `missing` says exactly what to install, or None. `example` is a small working input.
     """
 
     job_type: str
@@ -58,6 +58,7 @@ class RendererSpec:
     processes_max: int = DEFAULT_PROCESSES_MAX
     reads: tuple[str, ...] = ()
     network: bool = False
+    slots: int = 1
     missing: Callable[[], str | None] = nothing_missing
     example: Mapping[str, Any] | None = field(default=None)
 
@@ -72,6 +73,8 @@ class RendererSpec:
                 raise ValueError(f"renderer {self.job_type}: {extension!r} is no file extension such as '.pdf'")
         if min(self.default_timeout_seconds, self.memory_max_bytes, self.processes_max) <= 0:
             raise ValueError(f"renderer {self.job_type}: limits must be above zero")
+        if self.slots < 1:
+            raise ValueError(f"renderer {self.job_type}: a job costs one slot at least, not {self.slots}")
         object.__setattr__(self, "outputs", MappingProxyType(dict(self.outputs)))
 
     @property

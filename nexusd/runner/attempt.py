@@ -216,8 +216,9 @@ class Attempt:
                     await self._orders.wait_news()
 
     async def _record_process(self, claim: Claim, process: ProcessIdentity) -> None:
+        level = self._workshop.containment.level.value
         with contextlib.suppress(Unavailable):  # recovery finds the process by its mark as well
-            await self._workshop.database.write(jobs.record_process, claim.attempt_id, process)
+            await self._workshop.database.write(jobs.record_process, claim.attempt_id, process, level)
 
     async def _report(self, claim: Claim, fraction: float, message: str | None) -> None:
         with contextlib.suppress(Unavailable):  # the next step tells more

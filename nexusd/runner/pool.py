@@ -34,10 +34,12 @@ TROUBLE_SECONDS: Final = 1.0
 class Pool:
     """The attempts that run. Made once, run once."""
 
-    def __init__(self, workshop: Workshop, hub: Hub, limits: Limits) -> None:
+    def __init__(self, workshop: Workshop, hub: Hub, limits: Limits, drain_seconds: float) -> None:
         self._workshop = workshop
         self._hub = hub
         self._limits = limits
+        self._drain_seconds = drain_seconds
+        self._is_draining = False
         self._running: dict[str, tuple[RunningJob, Attempt]] = {}
         self._news = trio.Event()
         self._freed = trio.Event()
@@ -45,21 +47,37 @@ class Pool:
             spec.job_type for spec in workshop.registry if limits.per_job_type.get(spec.job_type) != 0
         ]
 
-    async def run(self, stopping: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Work until `stopping` is set, then put back what runs and return.
+    async def run(
+        self, stopping: trio.Event, hurrying: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Work until `stopping` is set, let run what runs for a while, then put it back and return.
 
-        Cancellation: the children are killed, their rows stay `running` for recovery to find.
+        With `hurrying` nothing is waited for any more. Cancellation: the children are killed, their rows stay `running` for
+        recovery to find.
         """
         async with trio.open_nursery() as watching:
             watching.start_soon(self._watch_hub, name="watch the hub")
-            watching.start_soon(self._watch_stop, stopping, name="watch for the stop")
+            watching.start_soon(self._watch_queue, name="watch the queue's rules")
+            for told in (stopping, hurrying):
+                watching.start_soon(self._watch_stop, told, name="watch for the stop")
             async with trio.open_nursery() as attempts:
                 task_status.started()
                 while not stopping.is_set():
                     await self._look(attempts)
-                for _, attempt in self._running.values():
-                    attempt.stop()
+                await self._drain(attempts, hurrying)
             watching.cancel_scope.cancel()
+
+    async def _drain(self, attempts: trio.Nursery, hurrying: trio.Event) -> None:
+        """Start nothing more; cancels are passed on as before."""
+        self._is_draining = True
+        with trio.move_on_after(self._drain_seconds):
+            while self._running and not hurrying.is_set():
+                await self._look(attempts)
+        while self._running:
+            for _, attempt in self._running.values():
+                attempt.stop(hurry=hurrying.is_set())
+            self._news = trio.Event()
+            await self._news.wait()
 
     async def _look(self, attempts: trio.Nursery) -> None:
         self._news, self._freed = trio.Event(), trio.Event()
@@ -77,15 +95,23 @@ class Pool:
     async def _act(self, attempts: trio.Nursery) -> float:
         """Start what may start, pass on the cancels, and return how long until a job that backs off may start."""
         patience = math.inf
-        if self._job_types and len(self._running) < self._limits.total:
-            patience = await self._take_turn(attempts)
-        if self._running:
-            for job_id in await self._workshop.database.read(dispatch.find_cancel_requests):
-                if job_id in self._running:
-                    self._running[job_id][1].cancel()
+        if self._has_room():
+            patience, cancelled = await self._take_turn(attempts)
+        elif self._running:
+            cancelled = await self._workshop.database.read(dispatch.find_cancel_requests)
+        else:
+            cancelled = []
+        for job_id in cancelled:
+            if job_id in self._running:
+                self._running[job_id][1].cancel()
         return patience
 
-    async def _take_turn(self, attempts: trio.Nursery) -> float:
+    def _has_room(self) -> bool:
+        if self._is_draining or not self._job_types:
+            return False
+        return self._limits.free_slots(running for running, _ in self._running.values()) > 0
+
+    async def _take_turn(self, attempts: trio.Nursery) -> tuple[float, list[str]]:
         now = utc_now()
         running = [running for running, _ in self._running.values()]
         turn = await self._workshop.database.write(dispatch.take_turn, self._job_types, running, self._limits, now)
@@ -94,7 +120,7 @@ class Pool:
             self._running[claim.job.id] = (RunningJob(claim.job.company_id, claim.job.job_type), attempt)
             attempts.start_soon(self._run_attempt, claim.job.id, attempt, name=f"attempt at {claim.job.id}")
         later = turn.next_available_at
-        return math.inf if later is None else max(0.0, (later - now).total_seconds())
+        return (math.inf if later is None else max(0.0, (later - now).total_seconds())), turn.cancel_requests
 
     async def _run_attempt(self, job_id: str, attempt: Attempt) -> None:
         try:
@@ -108,10 +134,16 @@ class Pool:
 
     async def _watch_hub(self) -> None:
         cursor = 0
-        while not self._hub.is_stopping:
-            cursor = await self._hub.wait_newer(cursor)
+        while True:
+            cursor = await self._hub.wait_commit(cursor)
             self._news.set()
 
-    async def _watch_stop(self, stopping: trio.Event) -> None:
-        await stopping.wait()
+    async def _watch_queue(self) -> None:
+        version = 0
+        while not self._hub.is_stopping:
+            version = await self._hub.wait_queue(version)
+            self._news.set()
+
+    async def _watch_stop(self, told: trio.Event) -> None:
+        await told.wait()
         self._news.set()

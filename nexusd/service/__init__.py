@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nexusd.service.assets import AssetService
     from nexusd.service.companies import CompanyService
     from nexusd.service.jobs import JobService
+    from nexusd.service.pauses import PauseService
     from nexusd.service.renderers import RendererService
     from nexusd.service.status import StatusService
     from nexusd.service.streams import StreamService
@@ -25,6 +26,7 @@ class Services:
     companies: CompanyService
     jobs: JobService
     assets: AssetService
+    pauses: PauseService
     streams: StreamService
     renderers: RendererService
     status: StatusService

@@ -51,6 +51,7 @@ class StatusService:
             started_at=self._started_at,
             stopping=self._hub.is_stopping,
             jobs=counts.jobs,
+            paused=counts.paused,
             assets=counts.assets,
             last_event_id=counts.last_event_id,
             requests_open=self._requests_open(),

@@ -1,7 +1,7 @@
 """What the pool does at every look: claim what may start, and learn who was asked to end.
 
-Choosing and claiming are one unit of work: what is chosen cannot change before it is claimed, and a job is one hand-over to the
-writer away from its start.
+Choosing and claiming are one unit of work: what is chosen cannot change before it is claimed, no pause can come in between, and
+a job is one hand-over to the writer away from its start.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, func, literal_column, or_, select
 from nexusd.contract.base import format_time
 from nexusd.domain.schedule import QueuedJob, choose
 from nexusd.store import jobs
+from nexusd.store.pauses import find_pauses
 from nexusd.store.statements import prepare_query, read_rows
 from nexusd.store.tables import COMPANIES, JOBS
 
@@ -51,23 +52,36 @@ CANCEL_REQUESTS: Final = prepare_query(
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one look came to: the attempts to run now, and when the next job that backs off may start."""
+    """What one look came to: the attempts to run now, when the next job that backs off may start, and who was cancelled."""
 
     claims: list[Claim]
     next_available_at: datetime | None
+    cancel_requests: list[str]
 
 
 def take_turn(
     connection: Connection, job_types: Sequence[str], running: Sequence[RunningJob], limits: Limits, now: datetime
 ) -> Turn:
-    """Claim the jobs of these types that may start at `now` beside those that run."""
-    heads = queue_heads(connection, job_types, max(0, limits.total - len(running)), now)
+    """Claim the jobs of these types that may start at `now` beside those that run; none of a type that is paused."""
+    heads = queue_heads(connection, _without_paused(connection, job_types), limits.free_slots(running), now)
     claims = [jobs.claim(connection, job.id, now) for job in choose(heads, running, limits)]
-    return Turn([claim for claim in claims if claim is not None], find_next_available_at(connection, now))
+    return Turn(
+        claims=[claim for claim in claims if claim is not None],
+        next_available_at=find_next_available_at(connection, now),
+        cancel_requests=find_cancel_requests(connection),
+    )
+
+
+def _without_paused(connection: Connection, job_types: Sequence[str]) -> Sequence[str]:
+    paused = {pause.job_type for pause in find_pauses(connection)}
+    return [] if None in paused else [job_type for job_type in job_types if job_type not in paused]
 
 
 def queue_heads(connection: Connection, job_types: Sequence[str], count: int, now: datetime) -> list[QueuedJob]:
-    """Return the first `count` jobs of each company and job type that may start at `now`: all that a choice can need."""
+    """Return the first `count` jobs of each company and job type that may start at `now`.
+
+    As many as there are free slots are all that a choice can need.
+    """
     return [
         QueuedJob(*row)
         for (company_id,) in read_rows(connection, COMPANY_IDS, {})

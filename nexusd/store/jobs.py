@@ -110,10 +110,10 @@ def claim(connection: Connection, job_id: str, now: datetime) -> Claim | None:
     return Claim(job, job_input, attempt_id)
 
 
-def record_process(connection: Connection, attempt_id: str, process: ProcessIdentity) -> None:
-    """Note which process carries the attempt, so that a later life of the daemon can find it."""
+def record_process(connection: Connection, attempt_id: str, process: ProcessIdentity, containment: str | None = None) -> None:
+    """Note which process carries the attempt, so that a later life of the daemon can find it, and how it is held."""
     values = {"boot_id": process.boot_id, "pid": process.pid, "pid_start_ticks": process.start_ticks}
-    connection.execute(IDENTIFY_ATTEMPT, {"the_id": attempt_id, **values})
+    connection.execute(IDENTIFY_ATTEMPT, {"the_id": attempt_id, "containment": containment, **values})
 
 
 def report_progress(connection: Connection, claim: Claim, progress: float, message: str | None, now: datetime) -> bool:

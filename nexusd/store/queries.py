@@ -11,16 +11,18 @@ from sqlalchemy import and_, func, or_, select
 from nexusd.contract.jobs import Job, JobList, JobSummary
 from nexusd.domain.states import JobStatus
 from nexusd.errors import NotFound
-from nexusd.store import assets, events
+from nexusd.store import assets, events, pauses
 from nexusd.store.jobs import Claim, ProcessIdentity
 from nexusd.store.rows import ATTEMPT_COLUMNS, SUMMARY_COLUMNS, decode_cursor, next_cursor, to_attempt, to_summary
 from nexusd.store.tables import ASSETS, ATTEMPTS, JOBS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Select
 
+    from nexusd.contract.pauses import QueuePause
     from nexusd.store.events import Bounds
 
 
@@ -65,6 +67,7 @@ class Counts:
     jobs: dict[JobStatus, int]
     assets: int
     last_event_id: int
+    paused: list[QueuePause]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +149,19 @@ def find_orphans(connection: Connection) -> list[Orphan]:
 
 
 def count(connection: Connection) -> Counts:
-    """Count jobs by state, assets that are not deleted, and events."""
+    """Count jobs by state, assets that are not deleted, and events; and list the pauses."""
     query = select(JOBS.c.status, func.count().label("number")).group_by(JOBS.c.status)
     by_status = {row.status: row.number for row in connection.execute(query)}
     return Counts(
         jobs={status: by_status.get(status.value, 0) for status in JobStatus},
         assets=int(connection.execute(select(func.count()).where(ASSETS.c.deleted_at.is_(None))).scalar_one()),
         last_event_id=events.highest_id(connection),
+        paused=pauses.list_pauses(connection),
     )
 
 
-def has_active_jobs(connection: Connection) -> bool:
-    """Tell whether any job is queued, running or waiting to be tried again."""
-    return connection.execute(select(JOBS.c.id).where(JOBS.c.status.in_(["queued", "running"])).limit(1)).first() is not None
+def has_active_jobs(connection: Connection, job_types: Sequence[str]) -> bool:
+    """Tell whether any job runs, or one of these types is queued or waiting to be tried again."""
+    can_start = and_(JOBS.c.status == "queued", JOBS.c.job_type.in_(job_types))
+    query = select(JOBS.c.id).where(or_(JOBS.c.status == "running", can_start)).limit(1)
+    return connection.execute(query).first() is not None

@@ -123,6 +123,7 @@ class JobAttempt(SQLModel, table=True):
     signal: int | None = None
     peak_memory_bytes: int | None = None
     cpu_seconds: float | None = None
+    containment: str | None = None
 
 
 class Asset(SQLModel, table=True):
@@ -208,6 +209,16 @@ class IdempotencyKey(SQLModel, table=True):
     created_at: datetime = _time(nullable=False)
 
 
+class QueuePause(SQLModel, table=True):
+    """Nothing of this job type starts; the empty one stands for the whole queue."""
+
+    __tablename__ = "queue_pauses"
+
+    job_type: str = Field(primary_key=True)
+    reason: str | None = None
+    paused_at: datetime = _time(nullable=False)
+
+
 def _table(model: type[SQLModel]) -> Table:
     table = model.__table__  # type: ignore[attr-defined]
     assert isinstance(table, Table)
@@ -222,4 +233,5 @@ REFERENCES = _table(JobAssetReference)
 EVENTS = _table(Event)
 RETENTION = _table(EventRetention)
 KEYS = _table(IdempotencyKey)
+PAUSES = _table(QueuePause)
 """The same tables for SQLAlchemy Core, which the hot statements use: the ORM session is three times slower there."""

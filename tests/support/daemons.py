@@ -64,6 +64,7 @@ class Daemon:
     settings: Settings
     client: httpx.AsyncClient
     stopping: trio.Event
+    hurrying: trio.Event
     database: Database
     hub: Hub
 
@@ -127,17 +128,19 @@ async def open_daemon(
             opened.append(database)
             yield database
 
-    known = Settings(socket=home / "s" / "s", state_directory=home / "state", **{"sandbox": "limits", **settings})
-    stopping = trio.Event()
+    known = Settings(
+        socket=home / "s" / "s", state_directory=home / "state", **{"sandbox": "limits", "stop_drain_seconds": 0, **settings}
+    )
+    stopping, hurrying = trio.Event(), trio.Event()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(daemon, "open_database", open_and_note)
         patch.setattr(daemon, "Hub", lambda: hub)
         with daemon.bind(known) as listener:
             async with trio.open_nursery() as nursery:
-                await nursery.start(daemon.serve, known, listener, Registry(specs), stopping)
+                await nursery.start(daemon.serve, known, listener, Registry(specs), stopping, hurrying)
                 async with _client(known.socket) as client:
                     try:
-                        yield Daemon(known, client, stopping, opened[0], hub)
+                        yield Daemon(known, client, stopping, hurrying, opened[0], hub)
                     finally:
                         stopping.set()
                         nursery.cancel_scope.deadline = trio.current_time() + HANG_SECONDS
@@ -237,6 +240,7 @@ class Program:
             "XDG_CONFIG_HOME": str(self.home / "config"),
             "NOTIFY_SOCKET": str(self.home / "run" / "notify"),
             "NEXUSD_SANDBOX": "limits",  # children tell pids and meet at files
+            "NEXUSD_STOP_DRAIN_SECONDS": "0",
             **self.environment,
         }
 

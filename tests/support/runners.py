@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -17,7 +17,7 @@ from nexusd.runner.containment import Containment, Level
 from nexusd.runner.pool import Pool
 from nexusd.runner.recovery import recover
 from nexusd.storage import LocalDisk
-from nexusd.store import jobs, queries, submissions
+from nexusd.store import jobs, pauses, queries, submissions
 from tests.support.processes import find_marked
 from tests.support.stores import Store, new_job, open_store
 
@@ -43,6 +43,7 @@ class Runner:
     workshop: Workshop
     stopping: trio.Event
     stopped: trio.Event
+    hurrying: trio.Event = field(default_factory=trio.Event)
 
     async def submit(self, **fields: Any) -> str:
         """Submit one job; `input` is an object."""
@@ -53,6 +54,15 @@ class Runner:
     async def cancel(self, job_id: str) -> CancelAnswer:
         """Ask for the end of a job."""
         return await self.store.database.write(jobs.request_cancel, self.store.company_id, job_id, utc_now())
+
+    async def pause(self, job_type: str | None = None) -> None:
+        """Let no job of a type start, or none at all."""
+        await self.store.database.write(pauses.pause, job_type, None, utc_now())
+
+    async def resume(self, job_type: str | None = None) -> None:
+        """Lift that pause, and say so."""
+        await self.store.database.write(pauses.resume, job_type)
+        self.store.hub.publish_queue()
 
     async def wait(self, job_id: str, condition: Callable[[Job], bool] = lambda job: job.status.is_terminal) -> Job:
         """Return the job as soon as the condition holds: when it is over, if none is given."""
@@ -115,24 +125,32 @@ async def open_runner(
     *specs: RendererSpec,
     total: int = 2,
     per_job_type: Mapping[str, int] | None = None,
+    running: Limits | None = None,
     store: Store | None = None,
+    stop_drain_seconds: float = 0,
     **limits: Any,
 ) -> AsyncIterator[Runner]:
-    """Run a pool in `directory`, on a store of its own or the one given; on leaving, stop it."""
+    """Run a pool in `directory`, on a store of its own or the one given; on leaving, stop it.
+
+    `running` are all the limits of the pool, where `total` and `per_job_type` do not say enough.
+    """
+    running = running or Limits(total, per_job_type or {})
     if store is None:
         async with (
             open_store(directory / "nexusd.db") as own,
-            open_runner(directory, *specs, total=total, per_job_type=per_job_type, store=own, **limits) as runner,
+            open_runner(
+                directory, *specs, running=running, store=own, stop_drain_seconds=stop_drain_seconds, **limits
+            ) as runner,
         ):
             yield runner
         return
     workshop = make_workshop(directory, store, *specs, **limits)
     await recover(store.database, workshop.work_directory)
-    pool = Pool(workshop, store.hub, Limits(total, per_job_type or {}))
+    pool = Pool(workshop, store.hub, running, stop_drain_seconds)
     runner = Runner(directory, store, workshop, trio.Event(), trio.Event())
 
     async def run_pool(*, task_status: trio.TaskStatus[None]) -> None:
-        await pool.run(runner.stopping, task_status=task_status)
+        await pool.run(runner.stopping, runner.hurrying, task_status=task_status)
         runner.stopped.set()
 
     async with trio.open_nursery() as nursery:

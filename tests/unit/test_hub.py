@@ -46,12 +46,36 @@ async def test_a_stop_wakes_everybody_for_good() -> None:
     hub.publish(3)
     with trio.fail_after(5):
         assert await hub.wait_newer(99) == 3
+        assert await hub.wait_queue(99) == 0
+
+
+async def test_a_change_of_the_queues_rules_wakes_those_who_wait_for_it_and_nobody_else() -> None:
+    hub, woken = Hub(), list[str]()
+
+    async def wait_queue() -> None:
+        woken.append(f"queue {await hub.wait_queue(0)}")
+
+    async def wait_newer() -> None:
+        woken.append(f"event {await hub.wait_newer(0)}")
+
+    async with trio.open_nursery() as nursery:
+        for wait in (wait_queue, wait_newer, wait_queue):
+            nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        hub.publish_queue()
+        await trio.testing.wait_all_tasks_blocked()
+        assert woken == ["queue 1"] * 2
+        assert await hub.wait_queue(0) == 1  # that it came before the wait loses nothing
+        hub.publish(7)
+        await trio.testing.wait_all_tasks_blocked()
+        assert woken[2:] == ["event 7"]
 
 
 async def wait_all(hub: Hub) -> None:
     async with trio.open_nursery() as nursery:
         for cursor in (0, 7, 10**18):
             nursery.start_soon(hub.wait_newer, cursor)
+            nursery.start_soon(hub.wait_queue, cursor)
         await trio.testing.wait_all_tasks_blocked()
         hub.stop()
 

@@ -56,6 +56,20 @@ def test_a_table_and_a_json_text_set_the_limits_of_job_types(monkeypatch: pytest
     assert load_settings().running_jobs_per_type["diagram"] == 5
 
 
+def test_a_company_has_no_limit_and_a_job_costs_one_slot_unless_somebody_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings()
+    assert (settings.running_jobs_per_company, settings.slots_per_type) == (None, {})
+    configure("running_jobs_per_company = 2\n[slots_per_type]\nvideo = 4\n")
+    monkeypatch.setenv("NEXUSD_RUNNING_JOBS_PER_COMPANY", "3")
+    settings = load_settings()
+    assert (settings.running_jobs_per_company, settings.slots_per_type) == (3, {"video": 4})
+    for name, value in (("RUNNING_JOBS_PER_COMPANY", "0"), ("SLOTS_PER_TYPE", '{"video": 0}')):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"NEXUSD_{name}", value)
+            with pytest.raises(InvalidSettings, match=name.lower()):
+                load_settings()
+
+
 def test_a_dotenv_file_and_strange_variables_are_nobodys_word(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".env").write_text("NEXUSD_RUNNING_JOBS=7\n")
     for name in ("NEXUSD_ATTEMPT", "NEXUSD_PROGRESS_FD", "NEXUSD_UNHEARD_OF"):

@@ -27,6 +27,8 @@ FLOW = "a -> b: hello\nb -> c\n"
         ["watch", "x"],
         ["cancel", "x"],
         ["asset-get", "x"],
+        ["pause", "x", "--drain"],
+        ["resume"],
         ["status"],
     ],
 )

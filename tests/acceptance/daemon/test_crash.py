@@ -127,6 +127,24 @@ def test_a_job_that_kills_the_daemon_each_time_is_given_up(home: Path) -> None:
         assert program.stop() == 0
 
 
+def test_what_was_paused_before_a_crash_is_paused_after_it(home: Path) -> None:
+    with Program(home) as program:
+        program.start()
+        with program.client() as client:
+            before = client.post("/v1/queue/pause", json={"jobType": "scripted", "reason": "why"}).json()["paused"]
+            waiting = client.post(JOBS, json=scripted(DONE, priority=9)).json()["jobId"]
+        program.kill()
+        program.start()
+        with program.client() as client:
+            assert client.get("/v1/queue").json() == {"paused": before, "running": 0, "queued": 1}
+            other = client.post(JOBS, json=scripted(DONE, job_type="other")).json()["jobId"]
+            assert program.follow_until(other)["status"] == "done"
+            assert client.get(f"{JOBS}/{waiting}").json()["status"] == "queued"
+            assert client.post("/v1/queue/resume", json={"jobType": "scripted"}).json()["paused"] == []
+            assert program.follow_until(waiting)["status"] == "done"
+        assert program.stop() == 0
+
+
 @pytest.mark.parametrize("how", ["TERM", "KILL"])
 def test_a_stream_is_resumed_exactly_across_the_end_of_the_daemon(home: Path, how: str) -> None:
     with Program(home, environment={"NEXUSD_RUNNING_JOBS": "1"}) as program, Gate(home / "gate") as gate:

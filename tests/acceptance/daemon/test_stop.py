@@ -94,6 +94,20 @@ def test_a_daemon_with_work_or_a_reader_is_not_idle(home: Path) -> None:
         assert "Traceback" not in program.log
 
 
+def test_a_paused_job_keeps_the_daemon_and_one_without_a_renderer_does_not(home: Path) -> None:
+    idle = 0.8
+    with Program(home) as program, program_client(program) as client:
+        program.start("--idle-exit", f"{idle * 1000:.0f}ms")
+        assert client.post("/v1/queue/pause", json={}).status_code == 200
+        assert client.post(JOBS, json=scripted(DONE)).status_code == 202
+        stays(program, idle * 1.6)
+        assert program.stop() == 0
+        program.query("UPDATE content_jobs SET job_type = 'gone'")
+        program.start("--idle-exit", f"{idle * 1000:.0f}ms")
+        assert program.wait() == 0
+        assert program.query("SELECT status FROM content_jobs") == [("queued",)]
+
+
 def program_client(program: Program) -> httpx.Client:
     """Return a client of a program that may not have started yet."""
     transport = httpx.HTTPTransport(uds=str(program.socket))

@@ -18,6 +18,8 @@ HOW: Final = "the contract has changed: if that is meant, run `python -m tests.c
 JSON_ROUTES: Final = {
     "POST /v1/companies": "CompanyCreation",
     "POST /v1/companies/{company}/content-jobs": "JobSubmission",
+    "POST /v1/queue/pause": "PauseRequest",
+    "POST /v1/queue/resume": "ResumeRequest",
     "POST /v1/companies/{company}/content-jobs/batch": "BatchSubmission",
 }
 HEADERS: Final = {

@@ -12,7 +12,7 @@ import trio
 
 from nexusd.domain.retry import Cancelled, Done, Failed, Stopped
 from nexusd.domain.states import ErrorCode, JobStatus
-from nexusd.store import assets, companies, jobs
+from nexusd.store import assets, companies, jobs, pauses
 from nexusd.store.jobs import ProcessIdentity, Usage
 from nexusd.store.submissions import Idempotency
 from tests.support.stores import NOON, make_asset, new_job, open_store
@@ -55,8 +55,10 @@ async def fill(store: Store) -> None:
             usage = Usage(exit_code=0, peak_memory_bytes=1, cpu_seconds=0.25)
             await store.database.write(jobs.settle, claim, outcome, usage, results, 0.5, NOON)
     claim = await store.claim(others[2])
-    await store.database.write(jobs.record_process, claim.attempt_id, ProcessIdentity("an old boot", 2**22 + 1, 1))
+    process = ProcessIdentity("an old boot", 2**22 + 1, 1)
+    await store.database.write(jobs.record_process, claim.attempt_id, process, "limits")
     await store.database.write(jobs.request_cancel, store.company_id, others[2], NOON)
+    await store.database.write(pauses.pause, "document", "Ü", NOON)
     store.ask("UPDATE assets SET deleted_at = ? WHERE id = ?", DELETED, gone.id)
     store.ask("DELETE FROM events WHERE id <= 2")
     store.ask("UPDATE event_retention SET pruned_through = 2")

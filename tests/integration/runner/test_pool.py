@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.testing
 
+from nexusd.contract.base import utc_now
+from nexusd.domain.schedule import Limits
 from nexusd.domain.states import JobStatus
 from nexusd.store import companies
 from tests.support.processes import children, count_open_files, threads
@@ -94,6 +97,104 @@ async def test_companies_take_turns_when_there_is_more_than_one_slot(tmp_path: P
         started = [job for (job,) in store.ask("SELECT job_id FROM events WHERE type = 'content_job.running' ORDER BY id")]
         assert set(started[:2]) == {mine[0], theirs}
         assert started[2:] == [mine[1]]
+
+
+def started(runner: Runner) -> list[str]:
+    """Return the jobs that were started, in that order."""
+    query = "SELECT job_id FROM events WHERE type = 'content_job.running' ORDER BY id"
+    return [job_id for (job_id,) in runner.store.ask(query)]
+
+
+@pytest.mark.slow
+async def test_a_heavy_job_takes_its_slots_and_is_not_overtaken_by_light_ones(tmp_path: Path) -> None:
+    specs = [python(HOLD, job_type) for job_type in ("light", "heavy")]
+    async with open_runner(tmp_path, *specs, running=Limits(3, slots_per_job_type={"heavy": 2})) as runner:
+        first, second = [await runner.submit(job_type="light") for _ in range(2)]
+        for job_id in (first, second):
+            await runner.wait_told(job_id)
+        heavy = await runner.submit(job_type="heavy")
+        third, fourth = [await runner.submit(job_type="light") for _ in range(2)]  # one slot is free all the while
+        await let_go(runner, first)
+        await runner.wait_told(heavy)
+        await let_go(runner, second)
+        await runner.wait_told(third)
+        assert len(runner.find_processes()) == 2
+        assert (await runner.store.get(fourth)).status is JobStatus.QUEUED
+        await let_go(runner, heavy)
+        await runner.wait_told(fourth)
+        assert started(runner) == [first, second, heavy, third, fourth]
+
+
+@pytest.mark.slow
+async def test_a_job_heavier_than_all_slots_runs_alone(tmp_path: Path) -> None:
+    specs = [python(HOLD, job_type) for job_type in ("light", "heavy")]
+    async with open_runner(tmp_path, *specs, running=Limits(2, slots_per_job_type={"heavy": 9})) as runner:
+        first = await runner.submit(job_type="light")
+        heavy = await runner.submit(job_type="heavy", priority=-1)
+        await let_go(runner, first)
+        await runner.wait_told(heavy)
+        last = await runner.submit(job_type="light")
+        await let_go(runner, heavy)
+        await let_go(runner, last)
+        assert started(runner) == [first, heavy, last]
+        ends = {job_id: (await runner.store.get(job_id)).finished_at for job_id in (first, heavy)}
+        for earlier, later in ((first, heavy), (heavy, last)):
+            began = (await runner.store.get(later)).started_at
+            ended = ends[earlier]
+            assert began is not None
+            assert ended is not None
+            assert began >= ended
+
+
+@pytest.mark.slow
+async def test_a_company_has_no_more_than_its_share_even_of_free_slots(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "nexusd.db") as store:
+        other = (await store.database.write(companies.create, "other", None, NOON)).id
+        mine = await store.submit(*(new_job(priority=9) for _ in range(2)))
+        [theirs] = await store.submit(company_id=other)
+        async with open_runner(tmp_path, python(HOLD), running=Limits(3, per_company=1), store=store) as runner:
+            await runner.wait_told(mine[0])
+            [(pid,)] = store.ask("SELECT progress_message FROM content_jobs WHERE id = ?", mine[0])
+            os.kill(int(pid), signal.SIGUSR1)
+            await runner.wait_told(mine[1])
+            assert started(runner) == [mine[0], theirs, mine[1]]
+
+
+@pytest.mark.slow
+async def test_what_is_paused_does_not_start_and_what_runs_goes_on(tmp_path: Path) -> None:
+    specs = [python(HOLD, "a"), python(HOLD, "b")]
+    async with open_runner(tmp_path, *specs, total=2) as runner:
+        first, second = [await runner.submit(job_type="a", priority=9) for _ in range(2)]
+        for job_id in (first, second):
+            await runner.wait_told(job_id)
+        third = await runner.submit(job_type="a", priority=9)
+        await runner.pause("a")
+        await let_go(runner, first)
+        other = await runner.submit(job_type="b")
+        await let_go(runner, other)  # the pool has looked, and passed over a more urgent job
+        assert (await runner.store.get(second)).status is JobStatus.RUNNING
+        assert (await runner.store.get(third)).status is JobStatus.QUEUED
+        await runner.resume("a")
+        await let_go(runner, third)
+        assert started(runner) == [first, second, other, third]
+
+
+@pytest.mark.slow
+async def test_a_resume_wakes_the_pool_without_any_event(tmp_path: Path) -> None:
+    async with open_runner(tmp_path, shell("echo x > out/x.txt")) as runner:
+        for _ in range(5):
+            await runner.pause()
+            job_id = await runner.submit()
+            await runner.pause("script")
+            await runner.resume()  # lifts the one of the whole queue alone
+            await trio.testing.wait_all_tasks_blocked()
+            assert (await runner.store.get(job_id)).status is JobStatus.QUEUED
+            resumed_at = utc_now()
+            await runner.resume("script")
+            job = await runner.wait(job_id)
+            assert job.status is JobStatus.DONE
+            assert job.started_at is not None
+            assert job.started_at >= resumed_at
 
 
 @pytest.mark.slow

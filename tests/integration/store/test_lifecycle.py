@@ -209,6 +209,13 @@ async def test_a_request_to_cancel_tells_the_truth_in_every_state(store: Store) 
         await store.database.write(jobs.request_cancel, "another-company", claim.job.id, NOON)
 
 
+async def test_the_row_of_an_attempt_says_how_its_child_is_held(store: Store) -> None:
+    claim = await make_claim(store)
+    await store.database.write(jobs.record_process, claim.attempt_id, ProcessIdentity("boot", 12, 345), "landlock")
+    [attempt] = (await store.get(claim.job.id)).attempts
+    assert attempt.containment == "landlock"
+
+
 async def test_the_row_of_an_attempt_says_who_ran_and_how_it_ended(store: Store) -> None:
     claim = await make_claim(store)
     await store.database.write(jobs.record_process, claim.attempt_id, ProcessIdentity("boot", 12, 345))
@@ -219,6 +226,7 @@ async def test_the_row_of_an_attempt_says_who_ran_and_how_it_ended(store: Store)
     await store.database.write(jobs.settle, claim, Failed(ErrorCode.TIMEOUT, message), usage, (), 0.0, NOON + SECOND)
     job = await store.get(claim.job.id)
     [attempt] = job.attempts
+    assert attempt.containment is None
     assert (attempt.outcome, attempt.signal, attempt.peak_memory_bytes, attempt.cpu_seconds) == ("timeout", 9, 1024, 0.25)
     assert attempt.finished_at == NOON + SECOND
     assert attempt.message == job.error_message

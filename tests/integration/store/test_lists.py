@@ -140,7 +140,7 @@ async def test_filters_narrow_the_list_of_jobs(store: Store) -> None:
     counts = await store.database.read(queries.count)
     assert counts.jobs == {s: 3 if s is JobStatus.QUEUED else 2 for s in JobStatus}
     assert counts.last_event_id == store.ask("SELECT max(id) FROM events")[0][0]
-    assert await store.database.read(queries.has_active_jobs)
+    assert await store.database.read(queries.has_active_jobs, ["a"])
 
 
 async def bring_to(store: Store, job_id: str, status: JobStatus) -> None:

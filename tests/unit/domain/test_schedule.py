@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from random import Random  # noqa: TC003 - hypothesis reads the annotation
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexusd.domain.schedule import Limits, QueuedJob, RunningJob, choose
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def queue(*specs: str) -> list[QueuedJob]:
@@ -23,6 +27,9 @@ def queue(*specs: str) -> list[QueuedJob]:
 
 def running(*specs: str) -> list[RunningJob]:
     return [RunningJob(*spec.split("/")) for spec in specs]
+
+
+COST = {"3": 3, "9": 9}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +53,22 @@ def running(*specs: str) -> list[RunningJob]:
         pytest.param(queue("a/video/9", "a/x/0"), running("b/video"), Limits(3, {"video": 1}), "2", id="running fill a type"),
         pytest.param(queue("a/video/9", "a/x/0"), running(), Limits(3, {"video": 0}), "2", id="a paused type"),
         pytest.param(queue("a/v/0", "a/x/0", "b/v/0"), running(), Limits(2, {"v": 1}), "12", id="full type: next turn"),
+        pytest.param(queue("a/x/0", "a/x/0", "b/x/-1"), running("a/x"), Limits(9, per_company=2), "13", id="full company"),
+        pytest.param(queue("a/x/0"), running("a/x", "a/x"), Limits(9, per_company=1), "", id="company over its limit"),
+        pytest.param(queue("a/3/0", "a/1/0", "a/1/0"), running(), Limits(4, {}, None, COST), "12", id="slots are added up"),
+        pytest.param(queue("a/3/0", "a/1/0"), running("a/3"), Limits(4, {}, None, COST), "", id="the next keeps what is free"),
+        pytest.param(queue("a/1/0", "a/3/0"), running("a/3"), Limits(4, {}, None, COST), "1", id="those before it do not wait"),
+        pytest.param(queue("a/3/0", "a/1/1"), running("a/3"), Limits(4, {}, None, COST), "2", id="the more urgent neither"),
+        pytest.param(queue("a/1/0", "b/3/1"), running("a/3"), Limits(4, {}, None, COST), "", id="kept from other companies"),
+        pytest.param(
+            queue("a/3/0", "a/1/0"), running("a/3"), Limits(4, {"3": 1}, None, COST), "2", id="nothing is kept for a full type"
+        ),
+        pytest.param(
+            queue("a/3/0", "b/1/0"), running("a/3"), Limits(4, {}, 1, COST), "2", id="nothing is kept for a full company"
+        ),
+        pytest.param(queue("a/9/0", "a/1/0"), running(), Limits(4, {}, None, COST), "1", id="heavier than all: runs"),
+        pytest.param(queue("a/9/0", "a/1/0"), running("a/1"), Limits(4, {}, None, COST), "", id="heavier than all: alone"),
+        pytest.param(queue("a/1/0"), running("a/9"), Limits(4, {}, None, COST), "", id="and nothing beside it"),
     ],
 )
 def test_the_order_of_starting(queued: list[QueuedJob], busy: list[RunningJob], limits: Limits, expected: str) -> None:
@@ -58,12 +81,32 @@ queues = st.lists(st.tuples(companies, job_types, st.integers(0, 2)), max_size=1
     lambda specs: [QueuedJob(f"{number:03}", *spec) for number, spec in enumerate(specs)]
 )
 busy_sets = st.lists(st.builds(RunningJob, companies, job_types), max_size=6)
-limit_sets = st.builds(Limits, st.integers(0, 12), st.dictionaries(job_types, st.integers(0, 4)))
+limit_sets = st.builds(
+    Limits,
+    total=st.integers(0, 12),
+    per_job_type=st.dictionaries(job_types, st.integers(0, 4)),
+    per_company=st.none() | st.integers(0, 4),
+    slots_per_job_type=st.dictionaries(job_types, st.integers(1, 14)),
+)
 
 
-def has_room(job_type: str, started: list[QueuedJob], busy: list[RunningJob], limits: Limits) -> bool:
-    count = sum(job.job_type == job_type for job in started) + sum(job.job_type == job_type for job in busy)
-    return count < limits.per_job_type.get(job_type, 1_000)
+def cost(job: QueuedJob | RunningJob, limits: Limits) -> int:
+    return min(limits.slots_per_job_type.get(job.job_type, 1), max(1, limits.total))
+
+
+def has_room(job: QueuedJob, started: Sequence[QueuedJob | RunningJob], limits: Limits) -> bool:
+    """Whether neither the type nor the company of a job is full; slots are not asked for."""
+    of_type = sum(other.job_type == job.job_type for other in started)
+    of_company = sum(other.company_id == job.company_id for other in started)
+    is_company_full = limits.per_company is not None and of_company >= limits.per_company
+    return of_type < limits.per_job_type.get(job.job_type, 1_000) and not is_company_full
+
+
+def next_in_order(queued: list[QueuedJob], started: Sequence[QueuedJob | RunningJob], limits: Limits) -> QueuedJob | None:
+    """Return the job whose turn it is: invariants 2 and 3, said plainly."""
+    eligible = [job for job in queued if job not in started and has_room(job, started, limits)]
+    load = Counter(other.company_id for other in started)
+    return min(eligible, key=lambda job: (-job.priority, load[job.company_id], job.id), default=None)
 
 
 @pytest.mark.slow
@@ -71,21 +114,61 @@ def has_room(job_type: str, started: list[QueuedJob], busy: list[RunningJob], li
 @settings(deadline=None)
 def test_no_limit_is_exceeded(queued: list[QueuedJob], busy: list[RunningJob], limits: Limits) -> None:
     chosen = choose(queued, busy, limits)
-    assert len(chosen) <= max(0, limits.total - len(busy))
-    already = Counter(job.job_type for job in busy)
-    for job_type, count in Counter(job.job_type for job in chosen).items():
-        assert count + already[job_type] <= limits.per_job_type.get(job_type, 1_000)
     assert len({job.id for job in chosen}) == len(chosen)
+    together: list[QueuedJob | RunningJob] = [*busy, *chosen]
+    of_type = Counter(job.job_type for job in together)
+    of_company = Counter(job.company_id for job in together)
+    for job in chosen:
+        assert sum(cost(each, limits) for each in together) <= limits.total
+        assert of_type[job.job_type] <= limits.per_job_type.get(job.job_type, 1_000)
+        assert limits.per_company is None or of_company[job.company_id] <= limits.per_company
 
 
 @pytest.mark.slow
 @given(queues, busy_sets, limit_sets)
 @settings(deadline=None)
-def test_no_slot_stays_free_while_a_job_could_use_it(queued: list[QueuedJob], busy: list[RunningJob], limits: Limits) -> None:
-    chosen = choose(queued, busy, limits)
-    if len(chosen) < limits.total - len(busy):
-        left = [job for job in queued if job not in chosen]
-        assert not [job for job in left if has_room(job.job_type, chosen, busy, limits)]
+def test_each_choice_is_the_most_urgent_then_the_fairest_then_the_oldest(
+    queued: list[QueuedJob], busy: list[RunningJob], limits: Limits
+) -> None:
+    started: list[QueuedJob | RunningJob] = [*busy]
+    for job in choose(queued, busy, limits):
+        assert job == next_in_order(queued, started, limits)
+        started.append(job)
+
+
+@pytest.mark.slow
+@given(queues, busy_sets, limit_sets)
+@settings(deadline=None)
+def test_a_slot_stays_free_only_when_the_next_in_order_needs_more(
+    queued: list[QueuedJob], busy: list[RunningJob], limits: Limits
+) -> None:
+    started: list[QueuedJob | RunningJob] = [*busy, *choose(queued, busy, limits)]
+    waiting = next_in_order(queued, started, limits)
+    if waiting is not None:
+        assert sum(cost(job, limits) for job in [*started, waiting]) > limits.total
+
+
+@pytest.mark.slow
+@given(st.data())
+@settings(deadline=None)
+def test_light_jobs_never_starve_a_heavy_one(data: st.DataObject) -> None:
+    """Light jobs of every company keep coming; those that run end in any order, but each one ends."""
+    total, longest = data.draw(st.integers(2, 5)), 4
+    limits = Limits(total, slots_per_job_type={"heavy": data.draw(st.integers(2, 6))})
+    specs = data.draw(st.lists(companies, max_size=4))
+    queued = [*queue(*(f"{company}/light/0" for company in specs)), QueuedJob("5", data.draw(companies), "heavy")]
+    busy: dict[str, tuple[RunningJob, int]] = {}
+    for turn in range(100, 150):
+        queued += [QueuedJob(f"later {turn}{company}", company, "light") for company in "abc"]
+        for job in choose(queued, [running for running, _ in busy.values()], limits):
+            if job.job_type == "heavy":
+                return
+            queued.remove(job)
+            busy[job.id] = RunningJob(job.company_id, job.job_type), turn + longest
+        over = [job_id for job_id, (_, ends_at) in busy.items() if ends_at <= turn]
+        for job_id in over or [data.draw(st.sampled_from(sorted(busy)))] if busy else []:
+            del busy[job_id]
+    raise AssertionError("it never started")
 
 
 @pytest.mark.slow
@@ -103,15 +186,17 @@ def test_the_order_of_the_arguments_does_not_matter(
 @pytest.mark.slow
 @given(queues, busy_sets, limit_sets)
 @settings(deadline=None)
-def test_each_choice_is_the_most_urgent_then_the_fairest_then_the_oldest(
+def test_as_many_heads_as_there_are_free_slots_are_enough(
     queued: list[QueuedJob], busy: list[RunningJob], limits: Limits
 ) -> None:
-    started: list[QueuedJob] = []
-    for job in choose(queued, busy, limits):
-        eligible = [other for other in queued if other not in started and has_room(other.job_type, started, busy, limits)]
-        load = Counter([other.company_id for other in started] + [other.company_id for other in busy])
-        assert job == min(eligible, key=lambda other: (-other.priority, load[other.company_id], other.id))
-        started.append(job)
+    """What the store offers: of each company and job type only so many."""
+    heads: dict[tuple[str, str], list[QueuedJob]] = defaultdict(list)
+    for job in sorted(queued, key=lambda job: (-job.priority, job.id)):
+        line = heads[job.company_id, job.job_type]
+        if len(line) < limits.free_slots(busy):
+            line.append(job)
+    offered = [job for line in heads.values() for job in line]
+    assert choose(offered, busy, limits) == choose(queued, busy, limits)
 
 
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 12))

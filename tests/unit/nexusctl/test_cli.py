@@ -72,6 +72,7 @@ def test_every_error_has_its_exit_code() -> None:
         "BadAnswer": 4,
         "JobNotDone": 1,
         "JobLost": 1,
+        "NotDrained": 1,
         "Interrupted": 130,
     }
 

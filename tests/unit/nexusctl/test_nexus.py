@@ -20,6 +20,8 @@ from tests.unit.nexusctl.peer import answer, content, hang_up, open_peer, stream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.unit.nexusctl.peer import Step
+
 # httpcore 1.0 leaves a socket that could not connect to the garbage collector, which closes it with a warning: here, and not
 # in whatever test happens to run when the collector comes.
 pytestmark = [
@@ -211,3 +213,48 @@ def test_a_download_goes_on_where_it_broke(path: Path) -> None:
 def test_a_download_from_a_peer_without_ranges_skips_what_it_has(path: Path) -> None:
     with open_peer(path, torn(200, b"0123", 10), content(200, b"0123456789")), open_nexus(path) as nexus:
         assert b"".join(nexus.download_asset("a")) == b"0123456789"
+
+
+def test_what_runs_is_asked_of_every_company_page_by_page(path: Path) -> None:
+    def company(identity: str) -> dict[str, str]:
+        return {"id": identity, "slug": identity, "name": identity, "createdAt": documents.MOMENT}
+
+    def page(*items: object, cursor: str | None = None) -> Step:
+        return answer(200, {"items": list(items), "nextCursor": cursor})
+
+    jobs = [documents.summary("running", id=f"j{number}") for number in range(3)]
+    steps = [page(company("a"), cursor="c"), page(jobs[0], cursor="d"), page(jobs[1]), page(company("b")), page(jobs[2])]
+    with open_peer(path, *steps) as peer, open_nexus(path) as nexus:
+        assert [job.id for job in nexus.find_running("gate")] == ["j0", "j1", "j2"]
+    running = "content-jobs?status=running&jobType=gate"
+    assert [seen.path for seen in peer.seen] == [
+        "/v1/companies",
+        f"/v1/companies/a/{running}",
+        f"/v1/companies/a/{running}&cursor=d",
+        "/v1/companies?cursor=c",
+        f"/v1/companies/b/{running}",
+    ]
+
+
+def test_a_job_of_another_company_is_followed_there(path: Path) -> None:
+    steps = [stream(status_frame(1, "running"), finish=False), content(204, b""), answer(200, documents.job("done"))]
+    with open_peer(path, *steps) as peer, open_nexus(path) as nexus:
+        assert [event.id for event in nexus.follow_job(JOB_ID, company="b")] == [1, 1]
+    assert {seen.path.removesuffix("/events") for seen in peer.seen} == {f"/v1/companies/b/content-jobs/{JOB_ID}"}
+
+
+def test_the_queue_is_paused_and_resumed_as_asked(path: Path) -> None:
+    state = {"paused": [], "running": 0, "queued": 0}
+    with open_peer(path, *[answer(200, state)] * 5) as peer, open_nexus(path) as nexus:
+        nexus.pause_queue()
+        nexus.pause_queue("a", "why")
+        nexus.resume_queue()
+        nexus.resume_queue("a")
+        assert nexus.resume_queue(every=True).paused == []
+    assert [(seen.path, seen.body.decode()) for seen in peer.seen] == [
+        ("/v1/queue/pause", "{}"),
+        ("/v1/queue/pause", '{"jobType": "a", "reason": "why"}'),
+        ("/v1/queue/resume", "{}"),
+        ("/v1/queue/resume", '{"jobType": "a"}'),
+        ("/v1/queue/resume", '{"all": true}'),
+    ]

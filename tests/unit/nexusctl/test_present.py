@@ -102,10 +102,10 @@ def test_details_leave_out_what_is_not_there() -> None:
 
 
 def test_status_says_what_runs() -> None:
-    limits = dict.fromkeys(
+    limits: dict[str, Any] = dict.fromkeys(
         ("runningJobs", "bodyMaxBytes", "batchMaxBytes", "attachmentMaxBytes", "generatedAssetMaxBytes"), 2
     ) | dict.fromkeys(("writeQueueLength", "connections", "logMaxBytes"), 3)
-    document = {
+    document: dict[str, Any] = {
         "version": "0.1.0",
         "pid": 7,
         "startedAt": documents.MOMENT,
@@ -122,6 +122,20 @@ def test_status_says_what_runs() -> None:
         "sqliteVersion": "3.51.3",
     }
     shown = format_status(Status.model_validate_json(json.dumps(document)), WIDE)
+    assert "paused" not in shown
+    assert "at most 2 at once\n" in shown
+    limits = limits | {"runningJobsPerCompany": 1, "slotsPerType": {"video": 2}}
+    pauses = [
+        {"jobType": None, "pausedAt": documents.MOMENT},
+        {"jobType": "video", "reason": "x\ny", "pausedAt": documents.MOMENT},
+    ]
+    document |= {"limits": limits, "paused": pauses}
+    lines = format_status(Status.model_validate_json(json.dumps(document)), WIDE).splitlines()
+    first = lines.index(next(line for line in lines if line.startswith("paused")))
+    assert "the whole queue, since " in lines[first]
+    assert lines[first + 1].strip().startswith("video, since ")
+    assert lines[first + 1].endswith(": x y")
+    assert "running      at most 2 at once, 1 of a company; video counts as 2" in lines
     assert "0.1.0, pid 7, stopping" in shown
     assert "1 queued, 2 done" in shown
     assert "landlock, processes bounded by cgroup" in shown

@@ -43,10 +43,11 @@ def a_spec(job_type: str = "echo", **changes: Any) -> RendererSpec:
         {"outputs": {"./../x": "text/plain"}},
         {"default_timeout_seconds": 0},
         {"memory_max_bytes": -1},
+        {"slots": 0},
     ],
 )
 def test_a_spec_that_could_not_work_is_refused_when_it_is_made(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"job type|outputs|extension|limits"):
+    with pytest.raises(ValueError, match=r"job type|outputs|extension|limits|one slot"):
         a_spec(**changes)
 
 
