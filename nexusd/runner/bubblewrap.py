@@ -87,13 +87,15 @@ def command(
     if not network:
         argv.append("--unshare-net")
     argv += _mounts()
-    for path in (*CONFIGURATION, *(FOR_NETWORK if network else ()), *_outermost(reads)):
+    for path in (*CONFIGURATION, *(FOR_NETWORK if network else ())):
         argv += ("--ro-bind-try", path, path)
     argv += ("--proc", "/proc", "--dev", "/dev")
     for path in KERNEL:  # for root's sake, who owns them inside too
         argv += ("--ro-bind-try", path, path)
     for folder in ("/dev/shm", "/tmp"):
         argv += ("--size", str(TMPFS_BYTES), "--perms", "0700", "--tmpfs", folder)
+    for path in _outermost(reads):  # after /tmp, below which one may be
+        argv += ("--ro-bind-try", path, path)
     argv += ("--bind", str(workdir), WORK, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
     for name, value in variables.items():
         argv += ("--setenv", name, value)

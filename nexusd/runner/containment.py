@@ -82,7 +82,12 @@ async def find_containment(wanted: Level | None, required: Level) -> Containment
     Raises SandboxRefused when the wanted one does not work, or the strongest is below what is `required`.
     """
     refusals: dict[str, str] = {}
-    for candidate in _candidates(wanted):
+    group_parent = limits.find_group_parent()
+    if group_parent is not None:
+        limits.remove_old_groups(group_parent)
+    if wanted in (None, Level.BUBBLEWRAP) and not any(bubblewrap.find_bubblewrap()):
+        refusals[Level.BUBBLEWRAP.value] = "there is no bwrap"
+    for candidate in _candidates(wanted, group_parent):
         reason = await _try(candidate)
         if reason is None:
             if candidate.level.is_below(required):
@@ -95,8 +100,7 @@ async def find_containment(wanted: Level | None, required: Level) -> Containment
     raise SandboxRefused(f"children cannot be held at the level {level} ({told}): install bubblewrap, or allow less.")
 
 
-def _candidates(wanted: Level | None) -> Iterator[Containment]:
-    group_parent = limits.find_group_parent()
+def _candidates(wanted: Level | None, group_parent: Path | None) -> Iterator[Containment]:
     is_exempt = os.geteuid() == 0  # from RLIMIT_NPROC
     if wanted in (None, Level.BUBBLEWRAP):
         for bwrap in bubblewrap.find_bubblewrap():
@@ -108,17 +112,16 @@ def _candidates(wanted: Level | None) -> Iterator[Containment]:
 
 async def _try(candidate: Containment) -> str | None:
     """Run something at a level; return None when it worked, else why it did not."""
-    with tempfile.TemporaryDirectory(prefix="nexusd-probe-") as folder:
-        argv = ("/bin/sh", "-c", f"echo > {PROBE_FILE}")
-        spawn = Spawn(new_id(), argv, Path(folder), {"PATH": "/usr/bin:/bin"}, ProcessLimits(processes=PROBE_PROCESSES))
-        try:
-            with trio.fail_after(PROBE_SECONDS):
-                await _run(candidate, candidate.make_child(spawn))
-        except trio.TooSlowError:
-            return "a program did not end in it"
-        except OSError as error:
-            return error.strerror or str(error)
-        return None if (Path(folder) / PROBE_FILE).exists() else "a program did not run in it"
+    try:
+        with tempfile.TemporaryDirectory(prefix="nexusd-probe-") as folder, trio.fail_after(PROBE_SECONDS):
+            argv = ("/bin/sh", "-c", f"echo > {PROBE_FILE}")
+            spawn = Spawn(new_id(), argv, Path(folder), {"PATH": "/usr/bin:/bin"}, ProcessLimits(processes=PROBE_PROCESSES))
+            await _run(candidate, candidate.make_child(spawn))
+            return None if (Path(folder) / PROBE_FILE).exists() else "a program did not run in it"
+    except trio.TooSlowError:
+        return "a program did not end in it"
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 async def _run(candidate: Containment, child: Child) -> None:

@@ -27,6 +27,8 @@ NICENESS: Final = 5
 CPU_GRACE_SECONDS: Final = 5
 CGROUPS: Final = Path("/sys/fs/cgroup")
 GROUP_PREFIX: Final = "nexusd-"
+"""Then come the daemon's pid and the attempt."""
+PROBE_NAME: Final = "probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,17 @@ def find_group_parent() -> Path | None:
                 continue
         else:
             continue
-        if os.access(candidate, os.W_OK):
+        if _holds_groups(candidate):
             return candidate
     return None
+
+
+def _holds_groups(parent: Path) -> bool:
+    try:
+        make_group(parent, PROBE_NAME, 1).rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _delegates_pids(group: Path) -> bool:
@@ -99,9 +109,13 @@ def _delegates_pids(group: Path) -> bool:
 
 def make_group(parent: Path, attempt_id: str, processes: int) -> Path:
     """Make a group that may have so many processes. Raises OSError."""
-    group = parent / f"{GROUP_PREFIX}{attempt_id}"
+    group = parent / f"{GROUP_PREFIX}{os.getpid()}-{attempt_id}"
     group.mkdir()
-    (group / "pids.max").write_text(str(processes))
+    try:
+        (group / "pids.max").write_text(str(processes))
+    except BaseException:
+        remove_group(group)
+        raise
     return group
 
 
@@ -121,7 +135,9 @@ def remove_group(group: Path) -> None:
 
 
 def remove_old_groups(parent: Path) -> None:
-    """Remove the groups that an earlier life of the daemon left; those of another daemon are in use, and stay."""
-    for group in parent.glob(f"{GROUP_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            group.rmdir()
+    """Remove the groups that daemons left who are no more; what still has a process stays."""
+    for group in parent.glob(f"{GROUP_PREFIX}[0-9]*-*"):
+        owner = group.name.removeprefix(GROUP_PREFIX).split("-", 1)[0]
+        if owner == str(os.getpid()) or not Path(f"/proc/{owner}").exists():
+            with contextlib.suppress(OSError):
+                group.rmdir()

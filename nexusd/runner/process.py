@@ -44,6 +44,7 @@ logger = logging.getLogger("nexusd.runner")
 
 GO: Final = b"go\n"
 REPORT_MAX_BYTES: Final = 4096
+SHOWN_MAX_BYTES: Final = 100
 START_SECONDS: Final = 30.0
 
 
@@ -68,38 +69,47 @@ class Child(ABC):
 
     def __init__(self, spawn: Spawn) -> None:
         self.spawn = spawn
-        self._report = Pipe()
+        self._report: Pipe | None = None
         self._said = b""
         self._usage: Usage | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
         self.leader: int | None = None
-        """The leader of its session, once that is known."""
+        """The leader of its session; until that is known, of the session of what holds it."""
         self.refusal: OSError | None = None
         """Why the program was not run after all, known at the end."""
 
     @property
+    def root(self) -> int:
+        """The process that all of the tree descends from for ever: whoever loses a parent comes to it."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def identity(self) -> ProcessIdentity:
-        """The leader, for a later life of the daemon to find. Ordering: after `wait_ready`."""
+        """The leader, for a later life of the daemon to find."""
         assert self.leader is not None
         return ProcessIdentity(tree.boot_id(), self.leader, tree.start_ticks(self.leader) or 0)
 
     def start(self, output: int, progress: int, go: int) -> None:
-        """Start what holds the child. Raises OSError."""
+        """Start what holds the child. Raises OSError; its errno is never one that would blame the program."""
+        self._report = report = Pipe()
         try:
             process = subprocess.Popen(
-                [*self.command(self._report.writing, progress), *self.spawn.argv],
+                [*self.command(report.writing, progress), *self.spawn.argv],
                 cwd=self.spawn.workdir,
                 env={**self.spawn.environment, **self.variables(), PROGRESS_FD_VARIABLE: str(progress)},
                 stdin=go,
                 stdout=output,
                 stderr=output,
-                pass_fds=(progress, self._report.writing),
+                pass_fds=(progress, report.writing),
                 start_new_session=True,
                 umask=0o077,
             )
+        except OSError as error:
+            raise OSError(errno.EAGAIN, f"{error.filename or 'fork'}: {error.strerror}") from error
         finally:
-            self._report.close_writing()
+            report.close_writing()
         try:
             self._pidfd = os.pidfd_open(process.pid)
         except BaseException:  # nobody else knows of it yet; what it holds dies with it
@@ -107,6 +117,7 @@ class Child(ABC):
             process.wait()
             raise
         self._process = process
+        self.leader = process.pid
 
     @abstractmethod
     def command(self, report: int, progress: int) -> list[str]:
@@ -136,9 +147,9 @@ class Child(ABC):
         """Return how the program ended; `status` and `used` are what the kernel said of what held it."""
 
     async def terminate(self) -> None:
-        """Send TERM to the whole tree."""
+        """Send TERM to the whole tree, but to nothing of ours that holds it."""
         with contextlib.suppress(OSError):  # no descriptors left to look with: the KILL will do
-            await trio.to_thread.run_sync(tree.signal_tree, self.spawn.attempt_id, self.leader, signal.SIGTERM)
+            await trio.to_thread.run_sync(tree.signal_descendants, self.root, signal.SIGTERM)
 
     async def end(self) -> Usage:
         """Kill whatever is left of the tree, reap what held it and return how the program ended.
@@ -150,17 +161,20 @@ class Child(ABC):
         return usage
 
     async def next_report(self) -> dict[str, Any] | None:
-        """Return the next line of what holds the child; None at the end of what it says."""
+        """Return the next line of what holds the child; None at the end of what it says. Raises OSError for what is no report."""
+        assert self._report is not None
         while b"\n" not in self._said:
-            try:
-                chunk = await self._report.stream.receive_some(REPORT_MAX_BYTES)
-            except trio.ClosedResourceError:
-                return None
-            if not chunk:
+            chunk = await self._report.stream.receive_some(REPORT_MAX_BYTES)
+            if not chunk or len(self._said) > REPORT_MAX_BYTES:
                 return None
             self._said += chunk
         line, self._said = self._said.split(b"\n", 1)
-        told: dict[str, Any] = json.loads(line)
+        try:
+            told = json.loads(line)
+        except ValueError:
+            told = None
+        if not isinstance(told, dict):
+            raise OSError(errno.EPROTO, f"{line[:SHOWN_MAX_BYTES]!r} is no report")
         return told
 
     def signal_holder(self, number: signal.Signals) -> None:
@@ -173,11 +187,21 @@ class Child(ABC):
 
     async def _end(self) -> Usage:
         if self._usage is None:
-            if self._process is not None and not await self.kill():
+            if self._process is not None and not await self._kill_surely():
                 await self._search_and_kill()
             self._usage = self._reap()
-            await self._report.aclose()
+            if self._report is not None:
+                await self._report.aclose()
         return self._usage
+
+    async def _kill_surely(self) -> bool:
+        """Kill also when the machine has nothing left to wait with."""
+        try:
+            return await self.kill()
+        except OSError as error:
+            logger.warning("a child is ended the hard way", extra={"attempt": self.spawn.attempt_id, "reason": str(error)})
+            self.signal_holder(signal.SIGKILL)
+            return False
 
     async def _search_and_kill(self) -> None:
         if not await trio.to_thread.run_sync(tree.kill_tree, self.spawn.attempt_id, self.leader):

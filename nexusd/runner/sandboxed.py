@@ -51,16 +51,21 @@ class SandboxedChild(Child):
         """Say where the work directory is inside."""
         return {"HOME": bubblewrap.WORK, "TMPDIR": f"{bubblewrap.WORK}/tmp"}
 
+    @property
+    def root(self) -> int:
+        """Process 1."""
+        return super().root if self._init < 0 or self.leader is None else self.leader
+
     async def wait_ready(self, said: trio.lowlevel.FdStream) -> list[int]:
         """Return process 1 and the program, which waits."""
-        told = await self.next_report()
-        if told is None:
+        told = await self.next_report() or {}
+        init = told.get("child-pid")
+        if not isinstance(init, int) or init not in tree.find_children(super().root):
             raise OSError(errno.EAGAIN, "bubblewrap could not make the sandbox")
-        init = int(told["child-pid"])
         self._init = os.pidfd_open(init)
-        self.leader = init
         if await said.receive_some(1) != bubblewrap.READY:
             raise OSError(errno.EAGAIN, "process 1 of the sandbox did not start")
+        self.leader = init
         waiting = tree.find_children(init)
         if waiting:
             self._program = os.pidfd_open(waiting[0])

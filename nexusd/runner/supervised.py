@@ -73,7 +73,7 @@ class SupervisedChild(Child):
             await self.wait_holder()
         self.signal_holder(signal.SIGKILL)
         await self.wait_holder()
-        with contextlib.suppress(ValueError), trio.move_on_after(END_SECONDS):
+        with contextlib.suppress(OSError), trio.move_on_after(END_SECONDS):
             while (told := await self.next_report()) is not None:
                 if "errno" in told:
                     self.refusal = _failure(told)

@@ -31,6 +31,7 @@ PASSES_MAX: Final = 50
 DEATH_SECONDS: Final = 0.1
 _SESSION_FIELD: Final = 3  # of /proc/PID/stat, counted from the state, which comes after the command's name
 _STATE_FIELD: Final = 0
+_PARENT_FIELD: Final = 1
 _START_FIELD: Final = 19
 _GONE: Final = (FileNotFoundError, ProcessLookupError)
 """What opening a process says that has ended. Any other error is no proof of a death."""
@@ -66,12 +67,40 @@ def signal_tree(attempt_id: str, leader: int | None, number: signal.Signals, wai
     return count
 
 
+def signal_descendants(ancestor: int, number: signal.Signals) -> None:
+    """Send a signal to every descendant of a process. Blocks. Raises OSError.
+
+    Ordering: all are found before the first is signalled, since the children of one that ends move away. Who is born meanwhile
+    may be missed.
+    """
+    family = [ancestor]
+    started: dict[int, int] = {}
+    for parent in family:  # which grows meanwhile
+        for pid in find_children(parent):
+            if pid not in started and (ticks := start_ticks(pid)) is not None:
+                started[pid] = ticks
+                family.append(pid)
+    for pid, ticks in started.items():
+        with _opened(pid) as descriptor:
+            if descriptor is not None and start_ticks(pid) == ticks:
+                signal_process(descriptor, number)
+
+
 def find_children(pid: int) -> list[int]:
-    """Return the children of a process; none when this kernel does not list them (CONFIG_PROC_CHILDREN)."""
-    try:
-        return [int(child) for child in (PROC / f"{pid}/task/{pid}/children").read_text().split()]
-    except _GONE:
-        return []
+    """Return the children of a process, of each of its threads."""
+    if not _lists_children():
+        return [child for child in _pids() if (fields := _stat(child)) and int(fields[_PARENT_FIELD]) == pid]
+    found: list[int] = []
+    with contextlib.suppress(*_GONE):
+        for task in os.listdir(PROC / f"{pid}/task"):
+            with contextlib.suppress(*_GONE):
+                found += map(int, (PROC / f"{pid}/task/{task}/children").read_text().split())
+    return found
+
+
+@functools.cache
+def _lists_children() -> bool:
+    return (PROC / "thread-self/children").exists()  # CONFIG_PROC_CHILDREN
 
 
 def signal_process(pidfd: int, number: signal.Signals) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,22 @@ def find_marked(attempt_ids: Iterable[str]) -> set[int]:
             if is_marked and state not in "ZX":
                 found.add(int(entry.name))
     return found
+
+
+def find_named(word: str) -> set[int]:
+    """Return the living processes whose command line holds a word, in whatever namespace: a cleaned environment hides nobody."""
+    found = set()
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if word in (entry / "cmdline").read_text(errors="replace"):  # that of a zombie is empty
+                    found.add(int(entry.name))
+    return found
+
+
+def find_parent(pid: int) -> int:
+    """Return the parent of a process."""
+    return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
 
 
 def count_open_files() -> int:

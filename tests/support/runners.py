@@ -22,7 +22,7 @@ from tests.support.processes import find_marked
 from tests.support.stores import Store, new_job, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from pathlib import Path
 
     from nexusd.contract.jobs import CancelAnswer, Job
@@ -104,7 +104,12 @@ class Runner:
 
 
 def make_workshop(
-    directory: Path, store: Store, *specs: RendererSpec, containment: Containment = UNCONFINED, **limits: Any
+    directory: Path,
+    store: Store,
+    *specs: RendererSpec,
+    containment: Containment = UNCONFINED,
+    network_job_types: Iterable[str] = (),
+    **limits: Any,
 ) -> Workshop:
     """Return what attempts work with; `limits` replace those of AttemptLimits."""
     known = {"terminate_grace_seconds": 5, "drain_seconds": 2, "log_max_bytes": 1 << 20, "output_max_bytes": None}
@@ -116,6 +121,7 @@ def make_workshop(
         log_directory=directory / "logs",
         limits=AttemptLimits(**{**known, **limits}),
         containment=containment,
+        network_job_types=frozenset(network_job_types),
     )
 
 
