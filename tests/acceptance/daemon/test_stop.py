@@ -37,7 +37,7 @@ def test_a_stop_puts_back_what_runs_and_leaves_nothing(home: Path, number: signa
                 next(frames)
                 began = time.monotonic()
                 program.send(number)
-                program.send(number)  # impatience changes nothing
+                program.send(number)  # impatience leaves nothing behind
                 assert [frame.event for frame in frames][-1] == "server.stopping"
         assert program.wait() == 0
         assert time.monotonic() - began < 10
@@ -137,3 +137,61 @@ def test_the_log_of_an_ordinary_life_is_plain(home: Path) -> None:
         lines = [json.loads(line) for line in program.log.splitlines()]
         assert [line["message"] for line in lines if line["logger"] == "nexusd"] == ["ready", "told to stop", "stopped"]
         assert not [line for line in lines if "exception" in line or line["level"] in {"WARNING", "ERROR", "CRITICAL"}]
+
+
+def test_a_stop_lets_running_jobs_end_and_answers_meanwhile(home: Path) -> None:
+    with Program(home, environment={"NEXUSD_STOP_DRAIN_SECONDS": "60"}) as program, Gate(home / "gate") as gate:
+        program.start()
+        with program.client() as client:
+            ended, cancelled = (submit_held(client, gate) for _ in range(2))
+            waiting = client.post(JOBS, json=scripted(DONE)).json()["jobId"]
+            program.send(signal.SIGTERM)
+            program.wait_notice("STOPPING=1")
+            assert client.get("/v1/health").status_code == 503
+            assert client.post(f"{JOBS}/{cancelled}/cancel").json()["outcome"] == "cancelling"
+            while client.get(f"{JOBS}/{cancelled}").json()["status"] == "running":
+                time.sleep(0.01)  # streams are over: there is nobody to tell
+            assert client.post(f"{JOBS}/{waiting}/cancel").status_code == 200
+            assert program.process is not None
+            assert program.process.poll() is None
+            gate.let_through()
+        assert program.wait() == 0
+        rows = dict(program.query("SELECT id, status FROM content_jobs"))
+        assert rows == {ended: "done", cancelled: "cancelled", waiting: "cancelled"}
+
+
+def test_a_second_signal_hurries(home: Path) -> None:
+    environment = {"NEXUSD_STOP_DRAIN_SECONDS": "600", "NEXUSD_TERMINATE_GRACE_SECONDS": "600"}
+    with Program(home, environment=environment) as program, Gate(home / "gate") as gate:
+        program.start()
+        with program.client() as client:
+            submit_held(client, gate, ("deafen",))
+        program.send(signal.SIGTERM)
+        program.wait_notice("STOPPING=1")
+        began = time.monotonic()
+        program.send(signal.SIGTERM)
+        assert program.wait() == 0
+        assert time.monotonic() - began < 10
+        assert program.query("SELECT status, attempt, attempts_used FROM content_jobs") == [("queued", 1, 0)]
+        assert living_children(program.state) == []
+
+
+def test_the_time_for_running_jobs_is_bounded(home: Path) -> None:
+    environment = {"NEXUSD_STOP_DRAIN_SECONDS": "1", "NEXUSD_TERMINATE_GRACE_SECONDS": "1"}
+    with Program(home, environment=environment) as program, Gate(home / "gate") as gate:
+        program.start()
+        with program.client() as client:
+            submit_held(client, gate, ("deafen",))
+        began = time.monotonic()
+        assert program.stop() == 0
+        assert 2 <= time.monotonic() - began < 12
+        assert program.query("SELECT status, attempts_used FROM content_jobs") == [("queued", 0)]
+
+
+def submit_held(client: httpx.Client, gate: Gate, *before: tuple[str]) -> str:
+    """Submit a job that waits at the gate, and return its id when it does."""
+    steps = [*before, ("progress", 0.5, None), ("wait", gate.path), DONE]
+    job_id: str = client.post(JOBS, json=scripted(*steps)).json()["jobId"]
+    with client.stream("GET", f"{JOBS}/{job_id}/events") as stream:
+        assert any(frame.event == "progress" or frame.data["job"]["progress"] for frame in iter_frames(stream))
+    return job_id
