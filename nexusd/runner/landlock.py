@@ -4,7 +4,8 @@ Part of `launcher`, see there. Invariant: what a version can handle is handled, 
 Source: the kernel's Documentation/userspace-api/landlock.rst.
 
 What no version refuses: to look at a file's status, and to change mode, owner, times and extended attributes of a file that
-the user owns. Files of other processes in /proc stay closed where they tell more than `ps` does: Landlock ties them to ptrace.
+the user owns. Files of other processes in /proc stay closed where they tell more than `ps` does, since Landlock ties them to
+ptrace; but not to those who have capabilities, which `launch` gives up first.
 """
 
 import posix

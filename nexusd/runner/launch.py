@@ -144,6 +144,7 @@ def _run(options: Options, environment: dict[bytes, bytes]) -> None:
         kernel.forbid_new_privileges()
         if restricted:
             step = "landlock"
+            kernel.drop_capabilities()
             landlock.restrict(ruleset)
             step = "seccomp"
             seccomp.restrict(program)

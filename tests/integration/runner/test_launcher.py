@@ -35,6 +35,11 @@ def sh(code: str) -> list[str]:
     return ["/bin/sh", "-c", code]
 
 
+def own_capabilities() -> int:
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1], 16) for line in status if line.startswith("CapEff"))
+
+
 @pytest.mark.parametrize("code", [0, 1, 65, 125, 127, 137, 255])
 def test_an_exit_code_is_told_as_it_is(tmp_path: Path, level: str, code: int) -> None:
     with open_launched(tmp_path, sh(f"exit {code}"), level, *READING) as launched:
@@ -60,6 +65,7 @@ tell(0, repr({
     "stdin": os.readlink("/proc/self/fd/0"),
     "umask": os.umask(0),
     "privileges": status["NoNewPrivs"],
+    "capabilities": int(status["CapEff"], 16) | int(status["CapPrm"], 16) | int(status["CapAmb"], 16),
     "filter": status["Seccomp"],
 }))
 """
@@ -71,6 +77,7 @@ tell(0, repr({
             "stdin": "/dev/null",
             "umask": 0o077,
             "privileges": "1",
+            "capabilities": 0 if level == "landlock" else own_capabilities(),
             "filter": "2" if level == "landlock" else "0",
         })  # fmt: skip
 
