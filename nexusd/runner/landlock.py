@@ -23,6 +23,7 @@ REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 _ALL_OF_VERSION_1 = (1 << 13) - 1
 _TCP = 0b11  # bind and connect
+TRUNCATES_SINCE = 3
 _SCOPES = 0b11  # abstract sockets of, and signals to, processes outside
 
 READ = EXECUTE | READ_FILE | READ_DIR
@@ -39,7 +40,7 @@ def abi() -> int:
 
 def file_rights(version: int) -> int:
     """Return every right on files that a version knows."""
-    later = {2: REFER, 3: TRUNCATE, 5: IOCTL_DEV}
+    later = {2: REFER, TRUNCATES_SINCE: TRUNCATE, 5: IOCTL_DEV}
     return _ALL_OF_VERSION_1 | sum(right for since, right in later.items() if version >= since)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pytest
 from nexusd.runner import reaper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -42,13 +43,29 @@ def children() -> Iterator[set[int]]:
     thread.join()
 
 
-@pytest.mark.parametrize("find", [reaper.children_of, reaper.children_by_parent])
-def test_children_of_every_thread_are_found(children: set[int], find: Callable[[int], list[int]]) -> None:
-    assert children <= set(find(os.getpid()))
+def test_children_of_every_thread_are_found(children: set[int]) -> None:
+    assert children <= set(reaper.children_of(os.getpid()))
+    assert children <= set(reaper.children_by_parent()[os.getpid()])
 
 
-@pytest.mark.parametrize("find", [reaper.children_of, reaper.children_by_parent])
-def test_who_is_gone_has_no_children(find: Callable[[int], list[int]]) -> None:
+def test_who_is_gone_has_no_children() -> None:
     process = subprocess.Popen(["/bin/true"])
     process.wait()
-    assert find(process.pid) == []
+    assert reaper.children_of(process.pid) == []
+    assert process.pid not in reaper.children_by_parent()
+
+
+SLIM = """
+import sys
+sys.path.append(sys.argv[1])
+from nexusd.runner import landlock, launch, seccomp
+print(*(name for name in sys.modules if name.partition(".")[0] != "nexusd"))
+"""
+
+
+def test_the_launcher_imports_nothing_that_takes_time() -> None:
+    root = reaper.__file__.removesuffix("nexusd/runner/reaper.py")
+    bare = [sys.executable, "-I", "-S", "-c"]
+    alone = subprocess.run([*bare, "import sys; print(*sys.modules)"], check=True, capture_output=True).stdout.split()
+    loaded = subprocess.run([*bare, SLIM, root], check=True, capture_output=True).stdout.split()
+    assert set(loaded) - set(alone) == {b"_ctypes", b"resource"}
