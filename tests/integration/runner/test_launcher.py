@@ -82,8 +82,18 @@ tell(0, repr({
         })  # fmt: skip
 
 
+DEAF_PARENT = """
+import os, signal, sys
+numbers = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+for number in numbers:
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def test_signals_that_we_ignore_are_at_their_default_for_the_program(tmp_path: Path) -> None:
-    deaf = ["/bin/sh", "-c", 'trap "" HUP INT QUIT USR1 PIPE ALRM TERM CHLD TSTP WINCH; exec "$@"', "sh"]
+    deaf = [sys.executable, "-I", "-S", "-c", DEAF_PARENT]
     argv = ["/bin/grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]
     with open_launched(tmp_path, argv, wrapper=deaf, stdout=subprocess.PIPE) as launched:
         assert launched.run()["status"] == 0
@@ -139,6 +149,7 @@ def test_the_launcher_keeps_no_pipe_of_the_program_open(tmp_path: Path) -> None:
         launched.go()
         [pid] = launched.pids()
         os.kill(pid, signal.SIGUSR1)
+        wait_readable(reading)
         assert os.read(reading, 1) == b""
         wait_readable(launched.progress)
         assert launched.is_over()
@@ -360,8 +371,8 @@ def test_the_death_of_the_parent_ends_everything(tmp_path: Path, level: str, has
         assert launched.is_over()
 
 
-def test_the_death_of_the_launcher_ends_the_program(tmp_path: Path) -> None:
-    with open_launched(tmp_path, python_argv(DEAF)) as launched:
+def test_the_death_of_the_launcher_ends_the_program(tmp_path: Path, level: str) -> None:
+    with open_launched(tmp_path, python_argv(DEAF), level, *READING) as launched:
         launched.main()
         launched.go()
         pids = launched.pids()
