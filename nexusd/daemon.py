@@ -34,12 +34,15 @@ from nexusd.service import Services
 from nexusd.service.assets import AssetService
 from nexusd.service.companies import CompanyService
 from nexusd.service.jobs import JobService
+from nexusd.service.logs import LogService
 from nexusd.service.renderers import RendererService
 from nexusd.service.status import StatusService
 from nexusd.service.streams import StreamService
+from nexusd.service.why import WhyService
 from nexusd.storage import LocalDisk
 from nexusd.store import companies, queries
 from nexusd.store.database import open_database
+from nexusd.store.outlook import Circumstances
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +134,7 @@ async def serve(
         workshop = _make_workshop(settings, database, registry)
         await recover(database, workshop.work_directory)
         app = create_app(_make_services(settings, listener, workshop, hub, activity))
-        pool = Pool(workshop, hub, RunningLimits(settings.running_jobs, settings.running_jobs_per_type))
+        pool = Pool(workshop, hub, _running_limits(settings))
         limits = Limits(connections_max=settings.connections, stop_grace_seconds=settings.stop_grace_seconds)
         serve_app = partial(serve_http, app, [listener], limits=limits, admit=admit, activity=activity, stopping=stopping)
         async with trio.open_nursery() as around:
@@ -156,6 +159,10 @@ def _tell_ready(listener: BoundListener) -> None:
     systemd.notify("READY=1", f"STATUS=listening on {listener.path}")
 
 
+def _running_limits(settings: Settings) -> RunningLimits:
+    return RunningLimits(settings.running_jobs, settings.running_jobs_per_type)
+
+
 def _make_workshop(settings: Settings, database: Database, registry: Registry) -> Workshop:
     return Workshop(
         database=database,
@@ -175,6 +182,7 @@ def _make_workshop(settings: Settings, database: Database, registry: Registry) -
 def _make_services(settings: Settings, listener: BoundListener, workshop: Workshop, hub: Hub, activity: Activity) -> Services:
     database, registry = workshop.database, workshop.registry
     known = CompanyService(database)
+    circumstances = Circumstances(_running_limits(settings), frozenset(spec.job_type for spec in registry))
     limits = contract.Limits(
         running_jobs=settings.running_jobs,
         body_max_bytes=BODY_MAX_BYTES,
@@ -187,12 +195,20 @@ def _make_services(settings: Settings, listener: BoundListener, workshop: Worksh
     )
     return Services(
         companies=known,
-        jobs=JobService(database, known, registry),
+        jobs=JobService(database, known, registry, circumstances),
+        logs=LogService(database, known, workshop.log_directory),
+        why=WhyService(database, known, registry, circumstances, hub),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
         streams=StreamService(database, hub, known),
         renderers=RendererService(registry),
         status=StatusService(
-            database, hub, limits, listener.path, settings.state_directory, requests_open=lambda: activity.requests_open
+            database,
+            hub,
+            limits,
+            circumstances,
+            listener.path,
+            settings.state_directory,
+            requests_open=lambda: activity.requests_open,
         ),
     )
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from nexusd import __version__
-from nexusd.api import assets, companies, events, jobs, problems, renderers, status
+from nexusd.api import assets, companies, events, jobs, logs, problems, renderers, status, why
 from nexusd.api.access import LocalOnly
 from nexusd.api.answers import SCHEMAS
 from nexusd.contract.companies import CompanyCreation
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
     from nexusd.service import Services
 
-ROUTERS: Final = (jobs.router, events.router, assets.router, companies.router, renderers.router, status.router)
+ROUTERS: Final = (
+    jobs.router,
+    why.router,
+    logs.router,
+    events.router,
+    assets.router,
+    companies.router,
+    renderers.router,
+    status.router,
+)
 UNSEEN: Final = (JobSubmission, BatchSubmission, CompanyCreation, Problem)
 """Models that the routes handle by themselves, so that FastAPI does not find them."""
 

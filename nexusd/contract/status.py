@@ -40,6 +40,17 @@ class Limits(Answer):
     log_max_bytes: int
 
 
+class QueueOutlook(Answer):
+    """What waits, and for how long."""
+
+    length: int = Field(description="Jobs that are queued.")
+    estimated_empty_at: Timestamp | None = Field(
+        default=None,
+        description="About when all that is queued now will have ended. Null when the queue is empty, when nobody knows what "
+        "some of it takes, or when some of it cannot start: its type is paused or has no renderer.",
+    )
+
+
 class Status(Answer):
     """`GET /v1/status`."""
 
@@ -48,6 +59,7 @@ class Status(Answer):
     started_at: Timestamp
     stopping: bool
     jobs: dict[JobStatus, int]
+    queue: QueueOutlook
     assets: int
     last_event_id: int
     requests_open: int
