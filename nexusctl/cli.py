@@ -26,7 +26,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
-VERBS: Final = ("render", "submit", "ls", "show", "watch", "cancel", "asset-get", "pause", "resume", "status", "version")
+VERBS: Final = (
+    "render",
+    "submit",
+    "ls",
+    "show",
+    "why",
+    "logs",
+    "watch",
+    "cancel",
+    "retry",
+    "asset-get",
+    "pause",
+    "resume",
+    "status",
+    "version",
+)
 _FLAGS: Final = ("--verbose", "--no-start")
 _VALUED: Final = ("--socket", "--company")
 _EPILOG: Final = (

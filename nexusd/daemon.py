@@ -35,13 +35,16 @@ from nexusd.service import Services
 from nexusd.service.assets import AssetService
 from nexusd.service.companies import CompanyService
 from nexusd.service.jobs import JobService
+from nexusd.service.logs import LogService
 from nexusd.service.pauses import PauseService
 from nexusd.service.renderers import RendererService
 from nexusd.service.status import StatusService
 from nexusd.service.streams import StreamService
+from nexusd.service.why import WhyService
 from nexusd.storage import LocalDisk
 from nexusd.store import companies, queries
 from nexusd.store.database import open_database
+from nexusd.store.outlook import Circumstances
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -201,6 +204,7 @@ def _make_services(settings: Settings, listener: BoundListener, workshop: Worksh
     database, registry = workshop.database, workshop.registry
     known = CompanyService(database)
     running = _running_limits(settings, registry)
+    circumstances = Circumstances(running, frozenset(spec.job_type for spec in registry))
     limits = contract.Limits(
         running_jobs=running.total,
         running_jobs_per_company=running.per_company,
@@ -217,7 +221,9 @@ def _make_services(settings: Settings, listener: BoundListener, workshop: Worksh
     containment = contract.Containment(level=held.level.value, processes=held.process_bound, refused=dict(held.refusals))
     return Services(
         companies=known,
-        jobs=JobService(database, known, registry),
+        jobs=JobService(database, known, registry, circumstances),
+        logs=LogService(database, known, workshop.log_directory),
+        why=WhyService(database, known, registry, circumstances, hub),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
         pauses=PauseService(database, hub, registry),
         streams=StreamService(database, hub, known),
@@ -227,6 +233,7 @@ def _make_services(settings: Settings, listener: BoundListener, workshop: Worksh
             hub,
             limits,
             containment,
+            circumstances,
             listener.path,
             settings.state_directory,
             requests_open=lambda: activity.requests_open,

@@ -11,7 +11,8 @@ NexusdError
 │   ├── MethodNotAllowed         the path exists, the method does not
 │   ├── AlreadyExists            the slug is taken
 │   ├── IdempotencyConflict      the key was used with another body
-│   └── AlreadyFinished          the job is terminal; nothing is left to cancel
+│   ├── AlreadyFinished          the job is terminal; nothing is left to cancel
+│   └── NotFinished              the job is not terminal; nothing is there to retry
 ├── Unavailable                  nobody's fault and passing: the same request may succeed later
 │   ├── WriteQueueFull           more writes wait than the bound allows
 │   ├── DatabaseBusy             another process holds the database
@@ -128,6 +129,17 @@ class AlreadyFinished(RequestError):
 
     slug = "already-finished"
     title = "The job is already finished"
+
+    def __init__(self, message: str, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotFinished(RequestError):
+    """The job is queued or running, as `status` says."""
+
+    slug = "not-finished"
+    title = "The job is not finished yet"
 
     def __init__(self, message: str, status: str) -> None:
         super().__init__(message)

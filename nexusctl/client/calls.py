@@ -20,9 +20,11 @@ from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.base import Answer
 from nexusd.contract.companies import CompanyList
 from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission
+from nexusd.contract.logs import LogPage
 from nexusd.contract.pauses import QueueState
 from nexusd.contract.problems import Problem
 from nexusd.contract.status import Health, Status
+from nexusd.contract.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,6 +123,22 @@ def get_job(company: str, job_id: str) -> Call[Job]:
 def cancel_job(company: str, job_id: str) -> Call[CancelAnswer]:
     """Ask for a job's end."""
     return Call("POST", _jobs(company, job_id, "cancel"), CancelAnswer)
+
+
+def retry_job(company: str, job_id: str, key: str) -> Call[JobAccepted]:
+    """Submit once more what a job was; the same key gives the same new job."""
+    return Call("POST", _jobs(company, job_id, "retry"), JobAccepted, headers={"Idempotency-Key": key})
+
+
+def explain_job(company: str, job_id: str) -> Call[Why]:
+    """Why a job stands as it does."""
+    return Call("GET", _jobs(company, job_id, "why"), Why)
+
+
+def get_log(company: str, job_id: str, *, attempt: int | None, offset: int, raw: bool = False) -> Call[LogPage]:
+    """One page of a log, as text; with `raw` the answer is the bytes themselves, which no model can read."""
+    params = _given({"attempt": attempt, "offset": offset, "raw": "true" if raw else None})
+    return Call("GET", _jobs(company, job_id, "log"), LogPage, params=params)
 
 
 def job_events_path(company: str, job_id: str) -> str:

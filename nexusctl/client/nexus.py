@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from nexusd.contract.assets import Asset, AssetList
     from nexusd.contract.companies import Company
     from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission, JobSummary
+    from nexusd.contract.logs import LogPage
     from nexusd.contract.pauses import QueueState
     from nexusd.contract.status import Health, Status
+    from nexusd.contract.why import Why
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
@@ -100,6 +102,34 @@ class Nexus:
     def cancel_job(self, job_id: str) -> CancelAnswer:
         """Ask for a job's end; the answer says whether it is over or under way."""
         return self.call(calls.cancel_job(self.company, job_id))
+
+    def retry_job(self, job_id: str, *, key: str) -> JobAccepted:
+        """Submit once more what a job was that is over, under an idempotency key; on return the new one is durable."""
+        return self.call(calls.retry_job(self.company, job_id, key))
+
+    def explain_job(self, job_id: str) -> Why:
+        """Return why a job stands as it does."""
+        return self.call(calls.explain_job(self.company, job_id))
+
+    def read_log(self, job_id: str, *, attempt: int | None = None) -> Iterator[tuple[bytes, LogPage]]:
+        """Return the pages of a log that there are now, the first at least, each as it came and as read."""
+        offset = 0
+        while True:
+            call = calls.get_log(self.company, job_id, attempt=attempt, offset=offset)
+            body = self.send(call)
+            page = call.parse(body)
+            yield body, page
+            if page.complete or page.next_offset <= offset:
+                return
+            offset, attempt = page.next_offset, page.attempt  # a later attempt may start meanwhile
+
+    def read_raw_log(self, job_id: str, *, attempt: int | None = None) -> Iterator[bytes]:
+        """Return the bytes of a log that there are now, in pages."""
+        latest = attempt if attempt is not None else self.get_job(job_id).attempt or None
+        offset = 0
+        while body := self.send(calls.get_log(self.company, job_id, attempt=latest, offset=offset, raw=True)):
+            yield body
+            offset += len(body)
 
     def upload_asset(self, body: bytes | Path, *, filename: str, content_type: str, source_task_id: str | None = None) -> Asset:
         """Store bytes, or a file's content, as an attachment."""

@@ -1,4 +1,4 @@
-"""Showing a job until it ends, and saying how it ended: what `render` and `watch` share.
+"""Showing a job until it ends, and saying how it ended: what `render`, `watch` and `retry --follow` share.
 
 Invariant: Ctrl-C only ends the showing. The job goes on, and the error says how to come back to it and how to end it.
 """
@@ -50,6 +50,31 @@ def follow(
     if last is None:  # the stream ends only after a terminal status
         return nexus.get_job(job_id)
     return last
+
+
+def watch(session: Session, nexus: Nexus, screen: Screen, job_id: str, *, as_json: bool) -> None:
+    """Show a job until it ends, and say how; with `as_json`, write one line for each event.
+
+    Raises JobNotDone when it ended otherwise than done, Interrupted on Ctrl-C.
+    """
+    from nexusctl.output.present import event_line
+
+    on_event = _json_writer(screen) if as_json else None
+    title = None if as_json else f"job {job_id[-8:]}"
+    ended = follow(session, nexus, screen, job_id, title=title, write=screen.write_at_once, on_event=on_event)
+    drawn = screen.note_style.is_terminal and not as_json and not screen.quiet
+    if drawn:  # the bar is gone: say how it ended
+        screen.write(event_line(ended, screen.style))
+    if ended.result_asset_id is not None and not as_json:
+        screen.note(f"get the result with: {session.suggest('asset-get', ended.result_asset_id)}")
+    require_done(session, ended)
+
+
+def _json_writer(screen: Screen) -> Callable[[StreamEvent], None]:
+    def write(event: StreamEvent) -> None:
+        screen.write_json_line({"id": event.id, "event": event.name, **event.document})
+
+    return write
 
 
 def detached(session: Session, job_id: str) -> Interrupted:

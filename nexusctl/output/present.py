@@ -85,6 +85,8 @@ def format_job(job: Job, style: Style) -> str:
         ("job", clean_line(job.id)),
         ("status", style.paint(status.text, status.colour)),
         ("queue", f"position {job.queue_position}" if job.queue_position is not None else None),
+        ("starts", _about(job.estimated_start_at)),
+        ("ends", _about(job.estimated_finish_at)),
         ("type", clean_line(job.job_type)),
         ("progress", describe(job) if not job.status.is_terminal else None),
         ("error", clean(job.error_code or "")),
@@ -110,6 +112,7 @@ def format_status(status: Status, style: Style) -> str:
         ("up", f"{format_age(status.started_at)}, since {_moment(status.started_at)}"),
         ("jobs", counts),
         *_pause_fields(status.paused),
+        ("queue", f"empty {_about(status.queue.estimated_empty_at)}" if status.queue.estimated_empty_at else None),
         ("assets", str(status.assets)),
         ("running", _limits_line(status.limits)),
         ("children", _held(status.containment)),
@@ -194,6 +197,10 @@ def _attempt_line(attempt: Attempt) -> str:
     if attempt.finished_at is not None:
         end += f", {(attempt.finished_at - attempt.started_at).total_seconds():.1f} s"
     return shorten(clean_line(f"{attempt.number}. {end}"), 200)
+
+
+def _about(moment: datetime | None) -> str | None:
+    return f"about {_moment(moment)}" if moment is not None else None
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -62,6 +62,10 @@ class Screen:
         """Write one result, a line or several."""
         sys.stdout.write(text + "\n")
 
+    def write_part(self, text: str) -> None:
+        """Write a part of a text, with the newlines it has."""
+        sys.stdout.write(text)
+
     def write_json(self, body: bytes | str) -> None:
         """Write a document of the API: indented on a terminal, on one line otherwise."""
         self.write(self._json(json.loads(body), indent=2 if self.style.is_terminal else None))

@@ -28,11 +28,34 @@ _CONTROL: Final = re.compile(f"[{_UNSAFE}]")
 _CONTROL_IN_JSON: Final = re.compile(f"[{_UNSAFE}]")
 _SPACE: Final = re.compile(r"\s+")
 ELLIPSIS: Final = "…"
+LINE_MAX_LENGTH: Final = 64 * 1024
 
 
 def clean(text: str) -> str:
     """Return `text` without escapes and control characters; newlines and tabs stay."""
     return _CONTROL.sub("", _ESCAPE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+class Cleaner:
+    """Cleans a text that comes in parts: a line is cleaned once it is whole, so that no escape is cut in two.
+
+    A line that never ends is taken for whole when it is longer than LINE_MAX_LENGTH.
+    """
+
+    def __init__(self) -> None:
+        self._rest = ""
+
+    def feed(self, part: str) -> str:
+        """Return, cleaned, the lines that are whole now."""
+        text = self._rest + part
+        end = len(text) if len(text) - text.rfind("\n") > LINE_MAX_LENGTH else text.rfind("\n") + 1
+        self._rest = text[end:]
+        return clean(text[:end])
+
+    def close(self) -> str:
+        """Return the last line, if it is not whole, with a newline after it."""
+        rest, self._rest = clean(self._rest), ""
+        return rest if not rest or rest.endswith("\n") else rest + "\n"
 
 
 def clean_line(text: str) -> str:

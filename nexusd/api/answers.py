@@ -27,9 +27,12 @@ def services(request: Request) -> Services:
     return found
 
 
-def answer(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def answer(
+    model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None, *, omit_none: bool = False
+) -> Response:
     """Return `model` as JSON. Straight to bytes: FastAPI would validate and encode it once more."""
-    return Response(model.model_dump_json(by_alias=True), status, headers, media_type="application/json")
+    content = model.model_dump_json(by_alias=True, exclude_none=omit_none)
+    return Response(content, status, headers, media_type="application/json")
 
 
 def document(status: int, model: type[BaseModel] | None, description: str) -> dict[int | str, dict[str, Any]]:
@@ -59,8 +62,8 @@ def document_body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": schema}}}
 
 
-def document_key(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the same for a route that takes an Idempotency-Key too."""
+def document_key() -> dict[str, Any]:
+    """Return the `openapi_extra` of a route that takes an Idempotency-Key."""
     schema = {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX_LENGTH}
     safe = "Makes the request safe to repeat: the same key and body give the same jobs."
-    return document_body(model) | document_header("Idempotency-Key", schema, safe)
+    return document_header("Idempotency-Key", schema, safe)

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from nexusd import __version__
-from nexusd.api import assets, companies, events, jobs, pauses, problems, renderers, status
+from nexusd.api import assets, companies, events, jobs, logs, pauses, problems, renderers, status, why
 from nexusd.api.access import LocalOnly
 from nexusd.api.answers import SCHEMAS
 from nexusd.contract.companies import CompanyCreation
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROUTERS: Final = (
     jobs.router,
+    why.router,
+    logs.router,
     events.router,
     assets.router,
     companies.router,

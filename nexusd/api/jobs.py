@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from nexusd.api.answers import answer, document, document_key, document_stream, services
+from nexusd.api.answers import answer, document, document_body, document_key, document_stream, services
 from nexusd.api.bodies import idempotency_key, read_json
 from nexusd.api.routes import StrictRoute
 from nexusd.api.sse import RESUMABLE, EventStream, last_event_id
@@ -32,20 +32,20 @@ router = APIRouter(prefix="/v1/companies/{company}/content-jobs", tags=["content
     "",
     status_code=202,
     responses=document(202, JobAccepted, "The job is durable. `Location` is where it is."),
-    openapi_extra=document_key(JobSubmission),
+    openapi_extra=document_body(JobSubmission) | document_key(),
 )
 async def submit_job(request: Request, company: str) -> Response:
     """Submit a job. The answer never waits for the render."""
     submission = await read_json(request, JobSubmission, BODY_MAX_BYTES)
     accepted = await services(request).jobs.submit(company, submission, idempotency_key(request))
-    return answer(accepted, 202, {"Location": f"/v1/companies/{company}/content-jobs/{accepted.job_id}"})
+    return _accept(company, accepted)
 
 
 @router.post(
     "/batch",
     status_code=202,
     responses=document(202, BatchAccepted, "Every job is durable."),
-    openapi_extra=document_key(BatchSubmission),
+    openapi_extra=document_body(BatchSubmission) | document_key(),
 )
 async def submit_batch(request: Request, company: str) -> Response:
     """Submit up to 1,000 jobs, all or nothing."""
@@ -83,6 +83,20 @@ async def cancel_job(request: Request, company: str, job_id: str) -> Response:
     return answer(told, 200 if told.status.is_terminal else 202)
 
 
+@router.post(
+    "/{job_id}/retry",
+    status_code=202,
+    responses=document(202, JobAccepted, "A new job like that one is durable; its `retryOf` names the old one."),
+    openapi_extra=document_key(),
+)
+async def retry_job(request: Request, company: str, job_id: str) -> Response:
+    """Submit once more what a job was that is over, done or not; 409 while it is not.
+
+    Its input is checked anew: 422 names what today's renderer does not take, and assets that are gone.
+    """
+    return _accept(company, await services(request).jobs.retry(company, job_id, idempotency_key(request)))
+
+
 @router.get(
     "/{job_id}/events",
     responses=document_stream(
@@ -96,3 +110,7 @@ async def follow_job(request: Request, company: str, job_id: str, query: Annotat
     """Follow one job by Server-Sent Events; resume with `Last-Event-ID`."""
     frames = await services(request).streams.open_job(company, job_id, last_event_id(request, query.after))
     return Response(status_code=204) if frames is None else EventStream(frames)
+
+
+def _accept(company: str, accepted: JobAccepted) -> Response:
+    return answer(accepted, 202, {"Location": f"/v1/companies/{company}/content-jobs/{accepted.job_id}"})

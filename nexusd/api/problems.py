@@ -37,6 +37,7 @@ STATUS: Final[dict[type[NexusdError], int]] = {
     errors.AlreadyExists: 409,
     errors.IdempotencyConflict: 409,
     errors.AlreadyFinished: 409,
+    errors.NotFinished: 409,
     errors.WriteQueueFull: 503,
     errors.DatabaseBusy: 503,
     errors.StorageFull: 507,
@@ -54,7 +55,7 @@ def to_problem(error: NexusdError) -> Problem:
         status=STATUS.get(type(error), 500),
         detail=str(error),
         invalid_params=[InvalidParam(name=param.pointer, reason=param.reason) for param in params] or None,
-        job_status=error.status if isinstance(error, errors.AlreadyFinished) else None,
+        job_status=error.status if isinstance(error, errors.AlreadyFinished | errors.NotFinished) else None,
     )
 
 

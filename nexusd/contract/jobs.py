@@ -117,7 +117,20 @@ class Job(JobSummary):
     input: JsonObject
     attempts: list[Attempt] = Field(default_factory=list)
     assets: list[Asset] = Field(default_factory=list)
-    queue_position: int | None = Field(default=None, description="1 = next, while queued.")
+    queue_position: int | None = Field(
+        default=None,
+        description="While queued: 1 = next, by priority and age over all companies. An estimate: companies take turns, so a "
+        "later one may go first, and a job that may not start yet has its place all the same.",
+    )
+    estimated_start_at: Timestamp | None = Field(
+        default=None,
+        description="While queued: about when it starts, if what is ahead takes what such jobs took lately. Null when that is "
+        "unknown, or when it cannot start: its type is paused or has no renderer.",
+    )
+    estimated_finish_at: Timestamp | None = Field(
+        default=None,
+        description="While queued or running: about when it ends. Null when that is unknown, and once it runs for longer.",
+    )
 
 
 class JobList(Answer):

@@ -30,7 +30,7 @@ class Problem(Answer):
     status: int = Field(ge=400, le=599)
     detail: str
     invalid_params: list[InvalidParam] | None = None
-    job_status: str | None = Field(default=None, description="With `already-finished`: how the job ended.")
+    job_status: str | None = Field(default=None, description="With `already-finished` and `not-finished`: how the job stands.")
 
     @property
     def slug(self) -> str:

@@ -53,6 +53,17 @@ class Containment(Answer):
     refused: dict[str, str] = Field(default_factory=dict, description="Why each stronger level was not reached.")
 
 
+class QueueOutlook(Answer):
+    """What waits, and for how long."""
+
+    length: int = Field(description="Jobs that are queued.")
+    estimated_empty_at: Timestamp | None = Field(
+        default=None,
+        description="About when all that is queued now will have ended. Null when the queue is empty, when nobody knows what "
+        "some of it takes, or when some of it cannot start: its type is paused or has no renderer.",
+    )
+
+
 class Status(Answer):
     """`GET /v1/status`."""
 
@@ -62,6 +73,7 @@ class Status(Answer):
     stopping: bool
     jobs: dict[JobStatus, int]
     paused: list[QueuePause] = Field(default_factory=list, description="What is paused, the whole queue first.")
+    queue: QueueOutlook
     assets: int
     last_event_id: int
     requests_open: int

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from nexusd.service.assets import AssetService
     from nexusd.service.companies import CompanyService
     from nexusd.service.jobs import JobService
+    from nexusd.service.logs import LogService
     from nexusd.service.pauses import PauseService
     from nexusd.service.renderers import RendererService
     from nexusd.service.status import StatusService
     from nexusd.service.streams import StreamService
+    from nexusd.service.why import WhyService
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Services:
 
     companies: CompanyService
     jobs: JobService
+    logs: LogService
+    why: WhyService
     assets: AssetService
     pauses: PauseService
     streams: StreamService

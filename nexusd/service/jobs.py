@@ -1,9 +1,10 @@
-"""Jobs: submitted, listed, looked at, cancelled."""
+"""Jobs: submitted, listed, looked at, cancelled, retried."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
@@ -11,9 +12,9 @@ from pydantic import ValidationError
 from nexusd.contract.base import utc_now
 from nexusd.contract.jobs import BatchAccepted, BatchSubmission, CancelAnswer, Job, JobAccepted, JobList, JobSubmission
 from nexusd.contract.validation import invalid_params
-from nexusd.errors import InvalidParam, InvalidRequest
+from nexusd.errors import InvalidParam, InvalidRequest, NotFinished
 from nexusd.renderers.assets import find_references
-from nexusd.store import jobs, queries, submissions
+from nexusd.store import estimates, jobs, queries, submissions
 from nexusd.store.submissions import Idempotency, NewJob
 
 if TYPE_CHECKING:
@@ -22,19 +23,22 @@ if TYPE_CHECKING:
     from nexusd.renderers.registry import Registry
     from nexusd.service.companies import CompanyService
     from nexusd.store.database import Database
+    from nexusd.store.outlook import Circumstances
     from nexusd.store.queries import JobFilter
 
 SINGLE_ROUTE: Final = "content-jobs"
 BATCH_ROUTE: Final = "content-jobs/batch"
+RETRY_ROUTE: Final = "content-jobs/retry"
 
 
 class JobService:
     """The jobs of all companies."""
 
-    def __init__(self, database: Database, companies: CompanyService, registry: Registry) -> None:
+    def __init__(self, database: Database, companies: CompanyService, registry: Registry, circumstances: Circumstances) -> None:
         self._database = database
         self._companies = companies
         self._registry = registry
+        self._circumstances = circumstances
 
     async def submit(self, company: str, submission: JobSubmission, key: str | None) -> JobAccepted:
         """Store one job; with a `key` that was used before, return the job of that time.
@@ -55,11 +59,12 @@ class JobService:
         return await self._database.read(queries.find, company_id, wanted, limit, cursor)
 
     async def get(self, company: str, job_id: str) -> Job:
-        """Return one job in full.
+        """Return one job in full, with its place in the queue, and when it may start and end.
 
         Raises NotFound.
         """
-        return await self._database.read(queries.get, (await self._companies.get(company)).id, job_id)
+        company_id = (await self._companies.get(company)).id
+        return await self._database.read(estimates.get_job, company_id, job_id, self._circumstances, utc_now())
 
     async def cancel(self, company: str, job_id: str) -> CancelAnswer:
         """Cancel a queued job, or ask a running one to end.
@@ -68,6 +73,28 @@ class JobService:
         """
         company_id = (await self._companies.get(company)).id
         return await self._database.write(jobs.request_cancel, company_id, job_id, utc_now())
+
+    async def retry(self, company: str, job_id: str, key: str | None) -> JobAccepted:
+        """Store a new job like one that is over, however that ended; with a `key`, as `submit` does.
+
+        The stored input is checked anew: today's renderer may want another, and what it names may be gone.
+        Raises NotFound, NotFinished, InvalidRequest, IdempotencyConflict, Unavailable. Ordering: on return the job is on disk.
+        """
+        old = await self._database.read(queries.get, (await self._companies.get(company)).id, job_id)
+        if not old.status.is_terminal:
+            advice = f"wait for its end, or cancel it: POST /v1/companies/{company}/content-jobs/{job_id}/cancel"
+            raise NotFinished(f"job {job_id} is {old.status}; {advice}", old.status.value)
+        again = JobSubmission.model_construct(
+            job_type=old.job_type,
+            input=old.input,
+            source_task_id=old.source_task_id,
+            priority=old.priority,
+            timeout_seconds=old.timeout_seconds,
+            max_attempts=old.max_attempts,
+        )
+        new_job = replace(self._check(again, ""), retry_of=job_id)
+        [accepted] = await self._create(company, [new_job], _idempotency(RETRY_ROUTE, key, {"retryOf": job_id}))
+        return accepted
 
     async def _create(self, company: str, new_jobs: Sequence[NewJob], idempotency: Idempotency | None) -> Sequence[JobAccepted]:
         company_id = (await self._companies.get(company)).id
@@ -96,9 +123,9 @@ class JobService:
         )
 
 
-def _idempotency(route: str, key: str | None, body: JobSubmission | BatchSubmission) -> Idempotency | None:
+def _idempotency(route: str, key: str | None, body: JobSubmission | BatchSubmission | dict[str, str]) -> Idempotency | None:
     """The hash is of what was understood, so that white space and the order of keys make no other body."""
     if key is None:
         return None
-    understood = json.dumps(body.model_dump(mode="json"), sort_keys=True)
+    understood = json.dumps(body if isinstance(body, dict) else body.model_dump(mode="json"), sort_keys=True)
     return Idempotency(route, key, hashlib.sha256(understood.encode()).hexdigest())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from nexusd import __version__
 from nexusd.contract.base import utc_now
-from nexusd.contract.status import Containment, Health, Limits, Status
-from nexusd.store import queries
+from nexusd.contract.status import Containment, Health, Limits, QueueOutlook, Status
+from nexusd.store import estimates, queries
 from nexusd.store.database import SQLITE_VERSION
 from nexusd.store.schema import HEAD
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from nexusd.hub import Hub
     from nexusd.store.database import Database
+    from nexusd.store.outlook import Circumstances
 
 
 class StatusService:
@@ -29,6 +30,7 @@ class StatusService:
         hub: Hub,
         limits: Limits,
         containment: Containment,
+        circumstances: Circumstances,
         socket: Path,
         state_directory: Path,
         requests_open: Callable[[], int],
@@ -37,14 +39,16 @@ class StatusService:
         self._hub = hub
         self._limits = limits
         self._containment = containment
+        self._circumstances = circumstances
         self._socket = socket
         self._state_directory = state_directory
         self._requests_open = requests_open
         self._started_at = utc_now()
 
     async def get(self) -> Status:
-        """Return the status, its counts of one moment."""
+        """Return the status; the counts of jobs, assets and events are of one moment."""
         counts = await self._database.read(queries.count)
+        length, empty_at = await self._database.read(estimates.estimate_empty, self._circumstances, utc_now())
         return Status(
             version=__version__,
             pid=os.getpid(),
@@ -52,6 +56,7 @@ class StatusService:
             stopping=self._hub.is_stopping,
             jobs=counts.jobs,
             paused=counts.paused,
+            queue=QueueOutlook(length=length, estimated_empty_at=empty_at),
             assets=counts.assets,
             last_event_id=counts.last_event_id,
             requests_open=self._requests_open(),

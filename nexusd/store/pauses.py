@@ -6,7 +6,6 @@ queue is the empty job type, which no job can have.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert
 
 from nexusd.contract.pauses import QueuePause, QueueState
+from nexusd.domain.rules import Pause
 from nexusd.domain.states import JobStatus
 from nexusd.store.statements import prepare_query, read_rows
 from nexusd.store.tables import JOBS, PAUSES
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 
 WHOLE_QUEUE: Final = ""
 PAUSED: Final = prepare_query(select(PAUSES.c.job_type, PAUSES.c.reason, PAUSES.c.paused_at).order_by(PAUSES.c.job_type))
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Nothing of `job_type` starts; nothing at all when that is None."""
-
-    job_type: str | None
-    reason: str | None
-    paused_at: datetime
 
 
 def pause(connection: Connection, job_type: str | None, reason: str | None, now: datetime) -> None:

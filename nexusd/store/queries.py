@@ -88,7 +88,7 @@ def find(connection: Connection, company_id: str, wanted: JobFilter, limit: int,
 
 
 def get(connection: Connection, company_id: str, job_id: str) -> Job:
-    """Return one job in full.
+    """Return one job in full, but for its place in the queue, which `outlook` knows.
 
     Raises NotFound when this company has no such job.
     """
@@ -97,20 +97,12 @@ def get(connection: Connection, company_id: str, job_id: str) -> Job:
     if row is None:
         raise NotFound(f"there is no job {job_id} in this company")
     attempts = connection.execute(select(*ATTEMPT_COLUMNS).where(ATTEMPTS.c.job_id == job_id).order_by(ATTEMPTS.c.number))
-    summary = to_summary(row)
     return Job(
-        **dict(summary),
+        **dict(to_summary(row)),
         input=json.loads(row.input),
         attempts=[to_attempt(attempt) for attempt in attempts],
         assets=assets.of_job(connection, job_id),
-        queue_position=_queue_position(connection, summary) if summary.status is JobStatus.QUEUED else None,
     )
-
-
-def _queue_position(connection: Connection, job: JobSummary) -> int:
-    """Count by priority and age over all companies; fair turns may still let a later one go first."""
-    ahead = or_(JOBS.c.priority > job.priority, and_(JOBS.c.priority == job.priority, JOBS.c.id < job.id))
-    return 1 + int(connection.execute(select(func.count()).where(JOBS.c.status == "queued", ahead)).scalar_one())
 
 
 def get_snapshot(connection: Connection, company_id: str, job_id: str) -> Snapshot:

@@ -41,14 +41,18 @@ COLUMNS: Final = (
     "priority",
     "timeout_seconds",
     "max_attempts",
+    "retry_of",
 )
 INSERT: Final = prepare_insert(JOBS, COLUMNS)
-Traits = tuple[str, str | None, int, float | None, int]
+Traits = tuple[str, str | None, int, float | None, int, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A submission that was found valid. `input` is its JSON text; `references` are (pointer, asset id) pairs in it."""
+    """A submission that was found valid. `input` is its JSON text; `references` are (pointer, asset id) pairs in it.
+
+    `retry_of` is the id of the job that it repeats.
+    """
 
     job_type: str
     input: str
@@ -57,11 +61,12 @@ class NewJob:
     priority: int = 0
     timeout_seconds: float | None = None
     max_attempts: int = 3
+    retry_of: str | None = None
 
     @property
     def traits(self) -> Traits:
         """What events tell of it: the last of COLUMNS."""
-        return self.job_type, self.source_task_id, self.priority, self.timeout_seconds, self.max_attempts
+        return self.job_type, self.source_task_id, self.priority, self.timeout_seconds, self.max_attempts, self.retry_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,7 @@ def _summarise(company_id: str, job_id: str, new_job: NewJob, now: datetime) -> 
         priority=new_job.priority,
         timeout_seconds=new_job.timeout_seconds,
         max_attempts=new_job.max_attempts,
+        retry_of=new_job.retry_of,
         created_at=now,
         updated_at=now,
     )

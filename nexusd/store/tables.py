@@ -72,6 +72,7 @@ class ContentJob(SQLModel, table=True):
             sqlite_where=text("status = 'queued' AND available_at IS NOT NULL"),
         ),
         Index("content_jobs_running", "id", sqlite_where=text("status = 'running'")),
+        Index("content_jobs_done", "job_type", "finished_at", sqlite_where=text("status = 'done'")),
     )
 
     id: str = Field(primary_key=True)

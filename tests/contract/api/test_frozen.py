@@ -25,6 +25,7 @@ JSON_ROUTES: Final = {
 HEADERS: Final = {
     "POST /v1/companies/{company}/content-jobs": "Idempotency-Key",
     "POST /v1/companies/{company}/content-jobs/batch": "Idempotency-Key",
+    "POST /v1/companies/{company}/content-jobs/{job_id}/retry": "Idempotency-Key",
     "GET /v1/companies/{company}/content-jobs/{job_id}/events": "Last-Event-ID",
     "GET /v1/companies/{company}/events": "Last-Event-ID",
     "GET /v1/companies/{company}/assets/{asset_id}/content": "If-None-Match",

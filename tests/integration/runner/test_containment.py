@@ -199,9 +199,7 @@ async def test_what_a_renderer_can_reach(short: Path, containment: Containment) 
         async with open_runner(short / "state", python(TRY), containment=containment) as runner:
             places = outside.name_places(short / "state")
             probes = {what: [row[0], row[1].format(**places)] for what, row in {**PROBES, **ROOTS_PROBES}.items()}
-            found = read_found(
-                runner, await runner.run(input={"probes": {what: probes[what] for what in expect(containment.level)}})
-            )
+            found = read_found(runner, await runner.run(input={"probes": {what: probes[what] for what in expect(containment.level)}}))
         changed = {name for name, was in before.items() if take_stock(short / "home").get(name) != was}
         made = take_stock(short / "home").keys() - before.keys()
         assert found == expect(containment.level)
@@ -210,11 +208,8 @@ async def test_what_a_renderer_can_reach(short: Path, containment: Containment) 
         assert shared.exists() is is_free
         shared.unlink(missing_ok=True)
     assert made == ({"new", "moved-away", "mine", "made", "link"} if is_free else set())
-    assert (
-        changed
-        == {
-            Level.BUBBLEWRAP: set(),
-            Level.LANDLOCK: {"open"},
-            Level.LIMITS: {"old", "long", "doomed", "moved", "taken", "open"},
-        }[containment.level]
-    )
+    assert changed == {
+        Level.BUBBLEWRAP: set(),
+        Level.LANDLOCK: {"open"},
+        Level.LIMITS: {"old", "long", "doomed", "moved", "taken", "open"},
+    }[containment.level]

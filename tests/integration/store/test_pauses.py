@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nexusd.contract.pauses import QueuePause
 from nexusd.domain.schedule import Limits, RunningJob
 from nexusd.store import dispatch, pauses, queries
-from nexusd.store.pauses import Pause
+from nexusd.domain.rules import Pause
 from tests.support.stores import NOON, Store, new_job, open_store
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ARGUMENTS: dict[type[errors.NexusdError], dict[str, Any]] = {
     errors.AlreadyFinished: {"status": "done"},
+    errors.NotFinished: {"status": "queued"},
     errors.OutputRefused: {"code": "no_output"},
 }
 
@@ -63,7 +64,7 @@ def test_the_document_of_each_error(kind: type[errors.NexusdError]) -> None:
         assert int(response.headers["retry-after"]) == kind.retry_after_seconds > 0
     else:
         assert "retry-after" not in response.headers
-    assert document.get("jobStatus") == ("done" if kind is errors.AlreadyFinished else None)
+    assert document.get("jobStatus") == ARGUMENTS.get(kind, {}).get("status")
     assert None not in document.values()
 
 

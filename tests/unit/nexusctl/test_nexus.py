@@ -258,3 +258,40 @@ def test_the_queue_is_paused_and_resumed_as_asked(path: Path) -> None:
         ("/v1/queue/resume", '{"jobType": "a"}'),
         ("/v1/queue/resume", '{"all": true}'),
     ]
+
+
+def page(text: str, offset: int, *, complete: bool, attempt: int | None = 2) -> dict[str, object]:
+    """A page of a log."""
+    size = offset + len(text.encode())
+    return {"jobId": JOB_ID, "attempt": attempt, "offset": offset, "nextOffset": size, "complete": complete, "text": text}
+
+
+def test_a_log_is_read_page_by_page_and_stays_with_its_attempt(path: Path) -> None:
+    pages = [page("ä", 0, complete=False), page("bc", 2, complete=False), page("", 4, complete=False)]
+    with open_peer(path, *(answer(200, each) for each in pages)) as peer, open_nexus(path) as nexus:
+        assert [found.text for _, found in nexus.read_log(JOB_ID)] == ["ä", "bc", ""]
+    log = f"{BASE}/content-jobs/{JOB_ID}/log"
+    assert [seen.path for seen in peer.seen] == [f"{log}?offset=0", f"{log}?attempt=2&offset=2", f"{log}?attempt=2&offset=4"]
+
+
+def test_a_log_that_is_complete_is_not_asked_for_again(path: Path) -> None:
+    with open_peer(path, answer(200, page("all", 0, complete=True))) as peer, open_nexus(path) as nexus:
+        assert [found.text for _, found in nexus.read_log(JOB_ID, attempt=1)] == ["all"]
+    assert len(peer.seen) == 1
+
+
+def test_a_raw_log_is_read_until_there_is_no_more(path: Path) -> None:
+    parts = (b"\xff\xfe", b"\x1b", b"")
+    with open_peer(path, *(content(200, part) for part in parts)) as peer, open_nexus(path) as nexus:
+        assert b"".join(nexus.read_raw_log(JOB_ID, attempt=1)) == b"\xff\xfe\x1b"
+    assert [seen.path.partition("?")[2] for seen in peer.seen] == [
+        f"attempt=1&offset={offset}&raw=true" for offset in (0, 2, 3)
+    ]
+
+
+def test_a_retry_carries_its_key(path: Path) -> None:
+    accepted = {"jobId": JOB_ID, "status": "queued", "createdAt": documents.MOMENT}
+    with open_peer(path, hang_up, answer(202, accepted)) as peer, open_nexus(path) as nexus:
+        assert nexus.retry_job("old", key="k-1").job_id == JOB_ID
+    assert [(seen.method, seen.path) for seen in peer.seen] == [("POST", f"{BASE}/content-jobs/old/retry")] * 2
+    assert {seen.headers["Idempotency-Key"] for seen in peer.seen} == {"k-1"}

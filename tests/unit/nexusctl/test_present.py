@@ -97,8 +97,15 @@ def test_details_fit_but_never_cut_an_id(style: Style) -> None:
 def test_details_leave_out_what_is_not_there() -> None:
     shown = format_job(job("queued", queuePosition=1), WIDE)
     assert "position 1" in shown
+    assert "starts" not in shown
     assert "error" not in shown
     assert "None" not in shown
+
+
+def test_a_job_that_waits_says_about_when_it_starts_and_ends() -> None:
+    later = "2027-01-02T00:00:00.000Z"
+    shown = format_job(job("queued", estimatedStartAt=later, estimatedFinishAt=later), WIDE)
+    assert [line.split()[:2] for line in shown.split("\n") if "2027" in line] == [["starts", "about"], ["ends", "about"]]
 
 
 def test_status_says_what_runs() -> None:
@@ -111,6 +118,7 @@ def test_status_says_what_runs() -> None:
         "startedAt": documents.MOMENT,
         "stopping": True,
         "jobs": {"queued": 1, "running": 0, "done": 2, "failed": 0, "cancelled": 0},
+        "queue": {"length": 1, "estimatedEmptyAt": documents.MOMENT},
         "assets": 2,
         "lastEventId": 9,
         "requestsOpen": 1,
@@ -140,6 +148,7 @@ def test_status_says_what_runs() -> None:
     assert "1 queued, 2 done" in shown
     assert "landlock, processes bounded by cgroup" in shown
     assert "not bubblewrap: it is not installed" in shown
+    assert "empty about 2026-11-21" in shown
 
 
 def test_a_job_that_was_asked_to_stop_is_cancelling() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexusctl.output.text import cell_width, clean, clean_line, json_text, pad, shorten
+from nexusctl.output.text import LINE_MAX_LENGTH, Cleaner, cell_width, clean, clean_line, json_text, pad, shorten
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
@@ -65,3 +65,28 @@ def test_json_keeps_its_value_and_holds_nothing_unsafe(value: object) -> None:
         assert json.loads(text) == value
         assert not {unicodedata.category(character) for character in text if character != "\n"} & {"Cc", "Cs", "Zl", "Zp"}
     assert "\n" not in json_text(value)
+
+
+@given(st.text(st.sampled_from("ab\x1b[31m]0;\x07\n\r")), st.lists(st.integers(0, 40), max_size=6))
+def test_a_text_in_parts_is_cleaned_as_a_whole(text: str, cuts: list[int]) -> None:
+    cleaner, start, cleaned = Cleaner(), 0, ""
+    for cut in sorted(cuts):
+        cleaned += cleaner.feed(text[start:cut])
+        start = max(start, cut)
+    cleaned += cleaner.feed(text[start:]) + cleaner.close()
+    whole = clean_lines(text)
+    assert cleaned == whole + ("" if not whole or whole.endswith("\n") else "\n")
+
+
+def clean_lines(text: str) -> str:
+    """Return a text whose lines were cleaned one by one."""
+    *whole, last = text.split("\n")
+    return "".join(clean(line + "\n") for line in whole) + clean(last)
+
+
+def test_a_line_that_never_ends_is_not_kept_for_ever() -> None:
+    cleaner = Cleaner()
+    assert cleaner.feed("x" * LINE_MAX_LENGTH) == "x" * LINE_MAX_LENGTH
+    assert cleaner.feed("y") == ""
+    assert cleaner.close() == "y\n"
+    assert cleaner.close() == ""
