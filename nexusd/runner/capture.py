@@ -7,6 +7,7 @@ the rest of them are counted.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -37,7 +38,8 @@ class Log:
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path.parent, 0o700)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self._left = max_bytes
         self._cut = 0

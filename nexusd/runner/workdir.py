@@ -116,6 +116,5 @@ def _scan(folder: str) -> Any:
 
 
 def _make(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True)
-    (path / OUT_NAME).mkdir(mode=0o700)
-    (path / TEMPORARY_NAME).mkdir(mode=0o700)
+    for name in (os.fspath(path), f"{path}/{OUT_NAME}", f"{path}/{TEMPORARY_NAME}"):
+        os.mkdir(name, 0o700)

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from nexusd.contract.pauses import QueuePause
+from nexusd.domain.rules import Pause
 from nexusd.domain.schedule import Limits, RunningJob
 from nexusd.store import dispatch, pauses, queries
-from nexusd.domain.rules import Pause
 from tests.support.stores import NOON, Store, new_job, open_store
 
 if TYPE_CHECKING:
