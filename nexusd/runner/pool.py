@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from nexusd import failpoints
 from nexusd.contract.base import utc_now
 from nexusd.domain.schedule import Limits, RunningJob
 from nexusd.errors import Unavailable
@@ -57,6 +58,7 @@ class Pool:
                 task_status.started()
                 while not stopping.is_set():
                     await self._look(attempts)
+                await failpoints.reach("runner.stop.before")
                 for _, attempt in self._running.values():
                     attempt.stop()
             watching.cancel_scope.cancel()
@@ -81,6 +83,7 @@ class Pool:
             patience = await self._take_turn(attempts)
         if self._running:
             for job_id in await self._workshop.database.read(dispatch.find_cancel_requests):
+                await failpoints.reach("runner.cancel.before")
                 if job_id in self._running:
                     self._running[job_id][1].cancel()
         return patience
@@ -89,6 +92,8 @@ class Pool:
         now = utc_now()
         running = [running for running, _ in self._running.values()]
         turn = await self._workshop.database.write(dispatch.take_turn, self._job_types, running, self._limits, now)
+        if turn.claims:
+            await failpoints.reach("runner.claim.after")
         for claim in turn.claims:
             attempt = Attempt(claim, self._workshop)
             self._running[claim.job.id] = (RunningJob(claim.job.company_id, claim.job.job_type), attempt)

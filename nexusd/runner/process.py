@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from nexusd import failpoints
 from nexusd.renderers.job import PROGRESS_FD_VARIABLE
 from nexusd.runner import tree
 from nexusd.store.jobs import ProcessIdentity, Usage
@@ -117,8 +118,10 @@ async def open_child(spawn: Spawn, output: int, progress: int) -> AsyncIterator[
 
     Raises OSError when it cannot be started.
     """
+    await failpoints.reach("runner.spawn.before")
     child = _start(spawn, output, progress)
     try:
+        await failpoints.reach("runner.spawn.after")
         yield child
     finally:
         await child.end()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from nexusd import failpoints
 from nexusd.runner.capture import Log, Progress, copy_output
 from nexusd.runner.process import Child, Spawn, open_child
 
@@ -93,9 +94,11 @@ async def supervise(spawn: Spawn, orders: Orders, log: Log, patience: Patience, 
                 reading.start_soon(copy_output, output.stream, log, name="copy output")
                 reading.start_soon(progress.read, said.stream, name="read progress")
                 end = await _wait_end(child, orders, deadline)
+                await _reach_end(end)
                 if end is not End.EXIT:
                     await child.terminate(patience.terminate_grace_seconds)
                 usage = await child.end()
+                await failpoints.reach("runner.tree-dead.after")
                 reading.cancel_scope.deadline = trio.current_time() + patience.drain_seconds
             telling.cancel_scope.cancel()
     return end, usage
@@ -122,3 +125,15 @@ async def _wait_end(child: Child, orders: Orders, deadline: float) -> End:
             waiting.start_soon(note, orders.cancel.wait, End.CANCEL)
             waiting.start_soon(note, orders.stop.wait, End.STOP)
     return next((reason for reason in (End.EXIT, End.CANCEL, End.STOP) if reason in reasons), End.TIMEOUT)
+
+
+async def _reach_end(end: End) -> None:
+    match end:
+        case End.EXIT:
+            await failpoints.reach("runner.child-exit.after")
+        case End.TIMEOUT:
+            await failpoints.reach("runner.timeout.after")
+        case End.CANCEL:
+            await failpoints.reach("runner.cancel.after")
+        case End.STOP:
+            await failpoints.reach("runner.stop.after")
