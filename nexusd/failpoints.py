@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Mapping
 
     Act = Callable[[str], Awaitable[None] | None]
 
@@ -142,7 +142,8 @@ def armed(name: str, action: Act | str, only: int | None = None) -> Iterator[Non
 
     Raises ValueError for a name that is not known, an action that cannot be read, or a point that is armed already.
     """
-    _arm(name, _parse_action(action) if isinstance(action, str) else action, only)
+    _check_name(name, _armed)
+    _armed[name] = _Armed(_parse_action(action) if isinstance(action, str) else action, only)
     try:
         yield
     finally:
@@ -154,9 +155,12 @@ def arm(text: str) -> None:
 
     Raises ValueError that names the part that cannot be read; nothing is armed then.
     """
-    points = [_parse(part.strip()) for part in text.split(";") if part.strip()]
-    for name, act, only in points:
-        _arm(name, act, only)
+    wanted: dict[str, _Armed] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        name, act, only = _parse(part)
+        _check_name(name, _armed.keys() | wanted.keys())
+        wanted[name] = _Armed(act, only)
+    _armed.update(wanted)
 
 
 def armed_names() -> list[str]:
@@ -171,15 +175,14 @@ def _find_due(name: str, units: Iterable[str]) -> Iterator[Act | _Named]:
             yield point.act
 
 
-def _arm(name: str, act: Act | _Named, only: int | None) -> None:
+def _check_name(name: str, taken: Container[str]) -> None:
     point, colon, unit = name.partition(":")
     if point not in POINTS:
         raise ValueError(f"there is no failpoint {point!r}; nexusd/failpoints.py lists them")
     if colon and (point not in UNIT_POINTS or not unit.isidentifier()):
         raise ValueError(f"{name!r}: only {' and '.join(sorted(UNIT_POINTS))} take a unit of work, by its function's name")
-    if name in _armed:
+    if name in taken:
         raise ValueError(f"the failpoint {name!r} is armed already")
-    _armed[name] = _Armed(act, only)
 
 
 def _parse(part: str) -> tuple[str, _Named, int | None]:

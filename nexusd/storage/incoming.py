@@ -116,6 +116,7 @@ class Incoming:
         self._syscalls.fsync(self._descriptor)
         failpoints.hit("storage.fsync.after")
         with directories.open_directory(segments[:-1], create=True) as target:
+            failpoints.hit("storage.link.before")
             self._link(target, segments[-1])
             try:
                 failpoints.hit("storage.link.after")
@@ -147,7 +148,6 @@ class Incoming:
 
     def _link(self, target: int, name: str) -> None:
         try:
-            failpoints.hit("storage.link.before")
             self._syscalls.link(self._descriptor, target, name)
         except FileExistsError:
             raise

@@ -7,6 +7,7 @@ All else is a daemon as it is: a process and a session of its own, its own envir
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
@@ -15,12 +16,22 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from tests.support.daemons import ROOT, Program, open_pidfd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+IMPORTED: Final = (
+    "alembic.command",
+    "alembic.config",
+    "nexusd.daemon",
+    "nexusd.logs",
+    "nexusd.settings",
+    "tests.support.scripted_daemon",
+)
+"""What a daemon would import."""
 
 
 class Forge:
@@ -136,12 +147,6 @@ def _be_daemon(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    import alembic.command
-    import alembic.config
-
-    import nexusd.daemon
-    import nexusd.logs
-    import nexusd.settings
-    import tests.support.scripted_daemon  # noqa: F401 - all of them so that the forks need not
-
+    for name in IMPORTED:
+        importlib.import_module(name)
     serve(sys.stdin.buffer, sys.stdout.buffer)
