@@ -11,6 +11,7 @@ from tests.support.forks import ForkedProgram
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.daemons import Program
     from tests.support.forks import Forge
 
 pytestmark = pytest.mark.slow
@@ -20,7 +21,7 @@ VARIABLE = "NEXUSD_FAILPOINTS"
 FLAG = "--unsafe-failpoints"
 
 
-def warnings_of(program: ForkedProgram) -> list[str]:
+def warnings_of(program: Program) -> list[str]:
     """Return what its log warns of."""
     return [line for line in program.log.splitlines() if " WARNING " in line]
 
