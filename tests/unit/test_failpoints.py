@@ -199,10 +199,19 @@ def test_whatever_lasts_has_a_point_before_and_after_it() -> None:
                 if function.name in SPARED and watched != "_migrate":
                     continue
                 lines = {point: line for point, line in points.items() if point.startswith(WATCHED[watched])}
+                done_at = find_end(function, call)
                 where = f"{path}:{call.lineno} {watched}"
-                assert min((n for name, n in lines.items() if name.endswith(".before")), default=10**9) <= call.lineno, where
-                assert max((n for name, n in lines.items() if name.endswith(".after")), default=0) >= call.lineno, where
+                assert min((n for name, n in lines.items() if name.endswith(".before")), default=10**9) <= done_at, where
+                assert max((n for name, n in lines.items() if name.endswith(".after")), default=0) > done_at, where
     assert seen == WATCHED.keys()
+
+
+def find_end(function: ast.AST, call: ast.Call) -> int:
+    """Return the line on which what is called is done: a transaction is committed at the end of its block."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.With) and any(item.context_expr is call for item in node.items):
+            return node.end_lineno or 0
+    return call.lineno
 
 
 def find_watched(call: ast.Call) -> set[str]:
