@@ -195,6 +195,8 @@ async def run_race(
                 acting.start_soon(SIDES[second].act, race)
                 await wait_all_tasks_blocked(SETTLED_SECONDS)
                 assert runner.store.hub.highest_event_id <= highest_committed(runner.store.path)
+                if point == "store.commit.before:request_cancel":
+                    assert race.cancels == []  # nobody is answered before the commit
                 hold.let_go()
             assert await wait_over(runner, job_id) is expected
         (directory / "free").touch()
