@@ -137,6 +137,7 @@ class Story:
         """Live on without failpoints until every job is over and another one too; return the jobs, all found right."""
         self.start()
         self.join()
+        check(self.program.state, at_rest=False)
         self.gate.let_through(ENOUGH)
         further = self.submit(DONE)
         assert further is not None

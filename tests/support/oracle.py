@@ -61,13 +61,19 @@ def check(state: Path, told: Told | None = None, *, at_rest: bool = True) -> Non
 
 
 def examine(state: Path, told: Told, *, at_rest: bool = True) -> list[str]:
-    """Return what is wrong. `at_rest`: no attempt is meant to be running, so none of its processes and folders may be left."""
+    """Return what is wrong. `at_rest`: no attempt is meant to be running, so that no folder of one may be left.
+
+    The processes of an attempt that has ended are dead in any case: they were before its end was stored.
+    """
     found = read(state / "nexusd.db")
     complaints = [*found.complaints, *_check_events(found), *_check_assets(found, state / "assets"), *_check_told(found, told)]
     for job_id in found.jobs:
         complaints += _check_history(found, job_id)
         complaints += _check_attempts(found, job_id)
         complaints += _check_results(found, job_id)
+    ended = [row["id"] for row in found.attempts if at_rest or row["outcome"] is not None]
+    if left := find_marked(ended):
+        complaints.append(f"I7: processes {sorted(left)} outlived their attempts")
     if at_rest:
         complaints += _check_rest(found, state)
     return complaints
@@ -227,8 +233,6 @@ def _check_rest(found: Found, state: Path) -> Iterator[str]:
     for job_id, job in found.jobs.items():
         if job["status"] == JobStatus.RUNNING:
             yield f"I2: job {job_id} is running, and nothing is"
-    if left := find_marked(row["id"] for row in found.attempts):
-        yield f"I7: processes {sorted(left)} outlived their attempts"
     for folder in (state / "work", state / "assets" / ".incoming"):
         if folder.exists() and (names := sorted(entry.name for entry in folder.iterdir())):
             yield f"I7: {names} are left in {folder.name}"

@@ -155,8 +155,9 @@ def test_a_process_that_is_left_is_found(tmp_path: Path) -> None:
     [(attempt_id,)] = ask(tmp_path / "nexusd.db", "SELECT id FROM job_attempts WHERE outcome = 'done'")
     with subprocess.Popen(["/bin/sleep", "600"], env={**os.environ, "NEXUSD_ATTEMPT": attempt_id}) as process:
         try:
-            [complaint] = examine(tmp_path, Told())
-            assert str(process.pid) in complaint
+            for at_rest in (True, False):
+                [complaint] = examine(tmp_path, Told(), at_rest=at_rest)
+                assert str(process.pid) in complaint
         finally:
             process.kill()
 

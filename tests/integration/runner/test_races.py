@@ -217,6 +217,22 @@ async def check_slot(runner: Runner, race: Race) -> None:
     assert len(race.cancels) == len(dict(race.cancels))
 
 
+@pytest.mark.parametrize("second", ["cancel", "shutdown"])
+@pytest.mark.parametrize("point", ["runner.claim.after", "runner.spawn.before", "runner.spawn.after"])
+async def test_an_end_that_comes_before_the_child_has_begun(tmp_path: Path, point: str, second: str) -> None:
+    async with open_runner(tmp_path, python(CHILD), total=1) as runner:
+        with holding_at(point) as hold:
+            job_id = await runner.submit(input={"free": str(tmp_path / "free")})
+            await hold.reached.wait()
+            race = Race(runner, SkippingClock(), job_id, -1)
+            async with trio.open_nursery() as acting:
+                acting.start_soon(SIDES[second].act, race)
+                await wait_all_tasks_blocked(SETTLED_SECONDS)
+                hold.let_go()
+            assert await wait_over(runner, job_id) is SIDES[second].ends_as
+        check(tmp_path, Told([job_id], race.cancels))
+
+
 async def test_a_late_finisher_changes_nothing(tmp_path: Path) -> None:
     """As if somebody had rescued the job meanwhile, and started it again."""
     async with open_runner(tmp_path, python(CHILD), total=1) as runner:
