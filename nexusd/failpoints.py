@@ -17,7 +17,8 @@ part has to be handed it.
 unit of work: `store.commit.before:settle`.
 
 `reach` is for trio's tasks: a pause or a block holds the one task. `hit` is for threads, and for what is synchronous by design:
-there it holds the thread, be it the one that trio runs on.
+there it holds the thread, be it the one that trio runs on. An error goes wherever the code lets it: at `store.commit.after` it
+ends the writer's thread, since what is committed cannot be called a failure any more.
 """
 
 from __future__ import annotations
