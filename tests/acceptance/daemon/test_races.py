@@ -25,14 +25,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-SETTLING: Final = ("runner.settle.before", "store.commit.before:settle", "store.commit.after:settle")
+SETTLING: Final = ("store.commit.before:settle", "store.commit.after:settle")
 RECOVERING: Final = (
     "recovery.kill.before",
-    "recovery.kill.after",
     "recovery.settle.before",
-    "store.commit.before:settle_orphans",
     "store.commit.after:settle_orphans",
-    "recovery.settle.after",
     "recovery.clear.after",
 )
 

@@ -88,7 +88,7 @@ class Race:
         self.runner.stopping.set()
 
 
-SETTLING: Final = ("runner.settle.before", "store.commit.before:settle", "store.commit.after:settle")
+SETTLING: Final = ("runner.settle.before", "store.commit.before:settle")
 
 
 @dataclass(frozen=True)
