@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nexusd import __version__
-from nexusd.errors import AlreadyRunning, StartRefused
+from nexusd.errors import AlreadyRunning, InvalidSettings, StartRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nexusd.settings import Settings
 
+logger = logging.getLogger("nexusd")
+
+FAILPOINTS_VARIABLE: Final = "NEXUSD_FAILPOINTS"
 EXIT_ERROR: Final = 1
 EXIT_INTERRUPTED: Final = 130
 EXIT_ALREADY_RUNNING: Final = 75
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # before the daemon listens to signals itself
         return EXIT_INTERRUPTED
     except Exception:
-        logging.getLogger("nexusd").critical("nexusd ends by an unexpected error", exc_info=True)
+        logger.critical("nexusd ends by an unexpected error", exc_info=True)
         return EXIT_ERROR
 
 
@@ -62,9 +65,25 @@ def _run(given: argparse.Namespace) -> int:
         log_level=given.log_level,
     )
     logs.configure(settings.log_level, settings.log_format)
+    _arm_failpoints(given.unsafe_failpoints)
     with daemon.bind(settings) as listener:
         trio.run(daemon.run, settings, listener, Registry.load())
     return 0
+
+
+def _arm_failpoints(is_allowed: bool) -> None:
+    from nexusd import failpoints
+
+    wanted = os.environ.get(FAILPOINTS_VARIABLE, "")
+    if not is_allowed:
+        if wanted:
+            logger.warning("failpoints are ignored without --unsafe-failpoints", extra={"variable": FAILPOINTS_VARIABLE})
+        return
+    try:
+        failpoints.arm(wanted)
+    except ValueError as error:
+        raise InvalidSettings(f"{FAILPOINTS_VARIABLE}: {error}.") from None
+    logger.warning("failpoints are armed: this daemon breaks on purpose", extra={"failpoints": failpoints.armed_names()})
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -80,6 +99,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--idle-exit", type=_seconds, metavar="TIME", help="end after so long without work: 10m, 90s, 1h")
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    parser.add_argument(
+        "--unsafe-failpoints",
+        action="store_true",
+        help=f"for tests only: let {FAILPOINTS_VARIABLE} break this daemon on purpose; never on data you want to keep",
+    )
     return parser.parse_args(arguments)
 
 

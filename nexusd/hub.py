@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import trio
 
+from nexusd import failpoints
+
 
 class Hub:
     """The highest event id that is committed, and a way to wait for the next."""
@@ -29,9 +31,11 @@ class Hub:
         """Wake every waiter whose cursor is below `event_id`. A number that is not news wakes nobody."""
         if event_id <= self._highest:
             return
+        failpoints.hit("hub.publish.before")
         self._highest = event_id
         self._changed.set()
         self._changed = trio.Event()
+        failpoints.hit("hub.publish.after")
 
     def publish_queue(self) -> None:
         """Wake everybody who waits for a change of the queue's rules."""

@@ -83,6 +83,7 @@ class Status(Answer):
     state_directory: str
     schema_revision: str
     sqlite_version: str
+    failpoints: list[str] | None = Field(default=None, description="What a test has armed by `--unsafe-failpoints`.")
 
 
 class Health(Answer):

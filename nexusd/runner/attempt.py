@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
 
+from nexusd import failpoints
 from nexusd.contract.base import utc_now
 from nexusd.domain.retry import Done, Failed, Outcome, spawn_failure
 from nexusd.domain.states import ErrorCode
@@ -111,9 +112,11 @@ class Attempt:
         logger.info(
             "attempt ended", extra={"job": self._job_id, "attempt": claim.job.attempt, "outcome": type(outcome).__name__}
         )
+        await failpoints.reach("runner.settle.before")
         settled = await self._insist(
             lambda: database.write(jobs.settle, claim, outcome, usage, results, random.random(), utc_now())
         )
+        await failpoints.reach("runner.settle.after")
         if settled is None:
             logger.error("attempt was not the live one any more; its outcome is dropped", extra={"job": self._job_id})
 
@@ -127,7 +130,9 @@ class Attempt:
                 if isinstance(outcome, Done):
                     workshop = self._workshop
                     slug, bound = await workshop.slug(claim.job.company_id), workshop.limits.output_max_bytes
+                    await failpoints.reach("runner.results.before")
                     results = await store_results(workdir, claim, spec, slug, workshop.storage, bound)
+                    await failpoints.reach("runner.results.after")
                     return outcome, usage, results
                 return outcome, usage, ()
         except Exception as error:  # the border of an attempt

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from nexusd import failpoints
 from nexusd.contract.base import utc_now
 from nexusd.domain.schedule import Limits, RunningJob
 from nexusd.errors import Unavailable
@@ -73,6 +74,7 @@ class Pool:
         with trio.move_on_after(self._drain_seconds):
             while self._running and not hurrying.is_set():
                 await self._look(attempts)
+        await failpoints.reach("runner.stop.before")
         while self._running:
             for _, attempt in self._running.values():
                 attempt.stop(hurry=hurrying.is_set())
@@ -102,6 +104,7 @@ class Pool:
         else:
             cancelled = []
         for job_id in cancelled:
+            await failpoints.reach("runner.cancel.before")
             if job_id in self._running:
                 self._running[job_id][1].cancel()
         return patience
@@ -115,6 +118,8 @@ class Pool:
         now = utc_now()
         running = [running for running, _ in self._running.values()]
         turn = await self._workshop.database.write(dispatch.take_turn, self._job_types, running, self._limits, now)
+        if turn.claims:
+            await failpoints.reach("runner.claim.after")
         for claim in turn.claims:
             attempt = Attempt(claim, self._workshop)
             self._running[claim.job.id] = (RunningJob(claim.job.company_id, claim.job.job_type), attempt)

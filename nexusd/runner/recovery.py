@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from nexusd import failpoints
 from nexusd.contract.base import utc_now
 from nexusd.runner import tree, workdir
 from nexusd.store import jobs, queries
@@ -28,11 +29,16 @@ async def recover(database: Database, work_directory: Path) -> int:
     """Settle every orphan and remove every old work directory; return how many jobs were orphans."""
     orphans = await database.read(queries.find_orphans)
     for orphan in orphans:
+        await failpoints.reach("recovery.kill.before")
         if not await trio.to_thread.run_sync(tree.kill_orphans, orphan.claim.attempt_id, orphan.process):
             logger.error("an old child does not die", extra={"job": orphan.claim.job.id, "identity": orphan.process})
+        await failpoints.reach("recovery.kill.after")
     claims = [orphan.claim for orphan in orphans]
+    await failpoints.reach("recovery.settle.before")
     await database.write(jobs.settle_orphans, claims, [random.random() for _ in claims], utc_now())
+    await failpoints.reach("recovery.settle.after")
     await trio.to_thread.run_sync(_clear, work_directory)
+    await failpoints.reach("recovery.clear.after")
     if orphans:
         logger.warning("jobs were running when the daemon died; they go on", extra={"jobs": len(orphans)})
     return len(orphans)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from nexusd import failpoints
 from nexusd.runner.capture import Log, Progress, copy_output
 from nexusd.runner.pipes import open_pipe
 from nexusd.runner.process import Child, open_child
@@ -135,6 +136,7 @@ class _Holding:
     async def run(self) -> tuple[End, Usage]:
         """Return why and how the child ended; nothing of it is left."""
         end = await self._wait_end()
+        await _reach_end(end)
         if end is not End.EXIT:
             await self._child.terminate()
             with trio.move_on_after(self._patience.terminate_grace_seconds):
@@ -143,6 +145,7 @@ class _Holding:
         self._watching.cancel()
         await self._watched.wait()  # two tasks cannot wait for one process
         usage = await self._child.end()
+        await failpoints.reach("runner.tree-dead.after")
         if end is End.EXIT and await self._is_overfull():
             end = End.QUOTA
         return end, usage
@@ -169,3 +172,17 @@ class _Holding:
     async def _is_overfull(self) -> bool:
         bound = self._patience.work_max_bytes
         return bound is not None and await trio.to_thread.run_sync(is_above, self._child.spawn.workdir, bound)
+
+
+async def _reach_end(end: End) -> None:
+    match end:
+        case End.EXIT:
+            await failpoints.reach("runner.child-exit.after")
+        case End.QUOTA:
+            await failpoints.reach("runner.quota.after")
+        case End.TIMEOUT:
+            await failpoints.reach("runner.timeout.after")
+        case End.CANCEL:
+            await failpoints.reach("runner.cancel.after")
+        case End.STOP:
+            await failpoints.reach("runner.stop.after")

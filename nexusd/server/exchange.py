@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final
 import h11
 import trio
 
+from nexusd import failpoints
 from nexusd.server.asgi import PeerGone
 from nexusd.server.problems import Problem, Refused
 
@@ -130,6 +131,7 @@ class Exchange:
         if self._started:
             raise RuntimeError("the answer has begun already")
         self._started = True
+        await failpoints.reach("server.answer.before")
         status = message["status"]
         self._bodyless = self._bodyless or status in (204, 304)
         headers = [(name, value) for name, value in message.get("headers", ()) if status != 204 or name != b"content-length"]
@@ -166,6 +168,7 @@ class Exchange:
         else:
             self._complete = True
             self._wire.wake()
+            await failpoints.reach("server.answer.after")
 
     async def _transmit(self, parts: list[bytes]) -> None:
         self._anything_sent = True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from nexusd import failpoints
 from nexusd.contract.base import utc_now
 from nexusd.contract.jobs import BatchAccepted, BatchSubmission, CancelAnswer, Job, JobAccepted, JobList, JobSubmission
 from nexusd.contract.validation import invalid_params
@@ -72,7 +73,10 @@ class JobService:
         Raises NotFound, AlreadyFinished.
         """
         company_id = (await self._companies.get(company)).id
-        return await self._database.write(jobs.request_cancel, company_id, job_id, utc_now())
+        await failpoints.reach("service.cancel.before")
+        told = await self._database.write(jobs.request_cancel, company_id, job_id, utc_now())
+        await failpoints.reach("service.cancel.after")
+        return told
 
     async def retry(self, company: str, job_id: str, key: str | None) -> JobAccepted:
         """Store a new job like one that is over, however that ended; with a `key`, as `submit` does.
@@ -98,7 +102,10 @@ class JobService:
 
     async def _create(self, company: str, new_jobs: Sequence[NewJob], idempotency: Idempotency | None) -> Sequence[JobAccepted]:
         company_id = (await self._companies.get(company)).id
-        return await self._database.write(submissions.create, company_id, new_jobs, idempotency, utc_now())
+        await failpoints.reach("service.submit.before")
+        accepted = await self._database.write(submissions.create, company_id, new_jobs, idempotency, utc_now())
+        await failpoints.reach("service.submit.after")
+        return accepted
 
     def _check(self, submission: JobSubmission, pointer: str) -> NewJob:
         spec = self._registry.get(submission.job_type)

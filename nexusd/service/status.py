@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from nexusd import __version__
+from nexusd import __version__, failpoints
 from nexusd.contract.base import utc_now
 from nexusd.contract.status import Containment, Health, Limits, QueueOutlook, Status
 from nexusd.store import estimates, queries
@@ -66,6 +66,7 @@ class StatusService:
             state_directory=str(self._state_directory),
             schema_revision=HEAD,
             sqlite_version=SQLITE_VERSION,
+            failpoints=failpoints.armed_names() or None,
         )
 
     def health(self) -> Health:

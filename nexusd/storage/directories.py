@@ -16,6 +16,7 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from nexusd import failpoints
 from nexusd.errors import UnsafePath
 
 if TYPE_CHECKING:
@@ -134,7 +135,9 @@ class Directories:
     def _make_durable(self, parent: int, path: tuple[str, ...]) -> None:
         if path in self._durable:
             return
+        failpoints.hit("storage.folder-fsync.before")
         self._syscalls.fsync(parent)
+        failpoints.hit("storage.folder-fsync.after")
         if len(self._durable) >= _REMEMBERED_MAX:
             self._durable.clear()
         self._durable.add(path)

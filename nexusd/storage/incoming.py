@@ -25,6 +25,7 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from nexusd import failpoints
 from nexusd.domain.ids import new_id
 from nexusd.domain.states import ErrorCode
 from nexusd.errors import OutputRefused
@@ -111,12 +112,18 @@ class Incoming:
         Raises CannotLink when it is on another filesystem. After any error there is nothing under the key.
         """
         os.fchmod(self._descriptor, stat.S_IRUSR)
+        failpoints.hit("storage.fsync.before")
         self._syscalls.fsync(self._descriptor)
+        failpoints.hit("storage.fsync.after")
         with directories.open_directory(segments[:-1], create=True) as target:
+            failpoints.hit("storage.link.before")
             self._link(target, segments[-1])
             try:
+                failpoints.hit("storage.link.after")
                 self.remove_name()
+                failpoints.hit("storage.directory-fsync.before")
                 self._syscalls.fsync(target)
+                failpoints.hit("storage.directory-fsync.after")
             except BaseException:
                 with suppress(OSError):
                     self._syscalls.unlink(segments[-1], target)

@@ -55,7 +55,9 @@ class Database:
         Cancellation: the caller stops waiting, the unit is carried out all the same.
         Ordering: on return the unit's writes are on disk and its events are published or about to be.
         """
-        result: T = await self._writer.submit(lambda connection: unit(connection, *args, **kwargs))
+        result: T = await self._writer.submit(
+            lambda connection: unit(connection, *args, **kwargs), getattr(unit, "__name__", "")
+        )
         return result
 
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

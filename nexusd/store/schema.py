@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nexusd import failpoints
 from nexusd.errors import UnsafeDatabase
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def bring_up_to_date(connection: Connection) -> None:
     """Leave a database that `refuse_unknown` let pass at `HEAD`."""
     with connection.begin():
         if not _is_at_head(connection):
+            failpoints.hit("migration.before")
             _migrate(connection)
+            failpoints.hit("migration.after")
 
 
 def _is_at_head(connection: Connection) -> bool:

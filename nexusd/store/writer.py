@@ -22,11 +22,12 @@ import queue
 import sqlite3
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import trio
 from sqlalchemy.exc import DBAPIError
 
+from nexusd import failpoints
 from nexusd.errors import DatabaseBusy, NexusdError, Stopping, StorageFull, WriteQueueFull
 from nexusd.store import events
 
@@ -58,6 +59,7 @@ _OF_THE_DATABASE: Final = frozenset(
 @dataclass(slots=True, eq=False)
 class _Waiting:
     unit: Callable[[Connection], Any]
+    name: str
     answered: trio.Event = field(default_factory=trio.Event)
     result: Any = None
     error: BaseException | None = None
@@ -80,8 +82,8 @@ class Writer:
         """Start the thread."""
         self._thread.start()
 
-    async def submit(self, unit: Callable[[Connection], Any]) -> Any:
-        """Run `unit` in the next group and return what it returns.
+    async def submit(self, unit: Callable[[Connection], Any], name: str) -> Any:
+        """Run `unit` in the next group and return what it returns. `name` is what failpoints know it by.
 
         Raises what the unit raised, WriteQueueFull, DatabaseBusy, StorageFull or Stopping; then nothing of the unit is stored.
         Cancellation: the caller stops waiting, the unit is carried out all the same.
@@ -91,7 +93,7 @@ class Writer:
             raise Stopping("the database is closed: the daemon stops")
         if self._waiting >= self._queue_length:
             raise WriteQueueFull(f"{self._waiting} writes wait for the disk already; try again in a second")
-        waiting = _Waiting(unit)
+        waiting = _Waiting(unit, name)
         self._waiting += 1
         self._queue.put(waiting)
         await waiting.answered.wait()
@@ -107,10 +109,15 @@ class Writer:
             await trio.to_thread.run_sync(self._thread.join)
 
     def _run(self) -> None:
-        while group := self._next_group():
-            highest = self._run_group(group)
-            with contextlib.suppress(trio.RunFinishedError):  # nobody is left to be told
-                self._token.run_sync_soon(self._deliver, group, highest)
+        try:
+            while group := self._next_group():
+                self._tell(self._deliver, group, self._run_group(group))
+        except BaseException as error:  # nobody would ever be answered again: the daemon ends, and the next life recovers
+            self._tell(_raise, error)
+
+    def _tell(self, function: Callable[..., None], *arguments: Any) -> None:
+        with contextlib.suppress(trio.RunFinishedError):  # nobody is left to be told
+            self._token.run_sync_soon(function, *arguments)
 
     def _next_group(self) -> list[_Waiting]:
         first = self._queue.get()
@@ -132,11 +139,15 @@ class Writer:
             with self._connection.begin():
                 for waiting in group:
                     waiting.result = waiting.unit(self._connection)
-                return events.highest_id(self._connection)
+                highest = events.highest_id(self._connection)
+                failpoints.hit("store.commit.before", (waiting.name for waiting in group))
         except Exception as error:  # the border of a unit of work
             if len(group) == 1 or _is_of_the_database(error):
                 _fail(group, error)
                 return 0
+        else:
+            failpoints.hit("store.commit.after", (waiting.name for waiting in group))
+            return highest
         return self._run_apart(group)  # out here, so that its errors do not appear to come of this one
 
     def _run_apart(self, group: list[_Waiting]) -> int:
@@ -144,10 +155,13 @@ class Writer:
             with self._connection.begin():
                 for waiting in group:
                     self._run_one(waiting)
-                return events.highest_id(self._connection)
+                highest = events.highest_id(self._connection)
+                failpoints.hit("store.commit.before", (waiting.name for waiting in group))
         except Exception as error:  # the border of a unit of work
             _fail(group, error)
             return 0
+        failpoints.hit("store.commit.after", (waiting.name for waiting in group))
+        return highest
 
     def _run_one(self, waiting: _Waiting) -> None:
         try:
@@ -163,6 +177,11 @@ class Writer:
         for waiting in group:
             waiting.answered.set()
         self._announce(highest)
+
+
+def _raise(error: BaseException) -> NoReturn:
+    """Raised where trio calls it, an error ends the program."""
+    raise error
 
 
 def _is_of_the_database(error: Exception) -> bool:

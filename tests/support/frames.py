@@ -115,8 +115,13 @@ async def open_stream(
 def iter_frames(response: httpx.Response) -> Iterator[Frame]:
     """Yield the frames of a stream until it ends, for synchronous tests."""
     assert response.status_code == 200, response.status_code
+    yield from split_frames(response.iter_lines())
+
+
+def split_frames(stream: Iterable[str]) -> Iterator[Frame]:
+    """Yield the frames that the lines of a stream make."""
     lines: list[str] = []
-    for line in response.iter_lines():
+    for line in stream:
         if line:
             lines.append(line)
         elif lines == [RETRY]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from contextlib import closing
-from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.connections import DIED, UnixConnection
 from tests.support.daemons import DEFAULT, JOBS, Program, living_children
 from tests.support.frames import iter_frames
 from tests.support.scripted import DONE, Gate, scripted
@@ -21,19 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 ROUNDS = 20
 CLIENTS = 4
-
-
-class UnixConnection(HTTPConnection):
-    """One connection; httpx would leave a socket open when the daemon has just been killed."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("nexusd", timeout=30)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(str(self._path))
 
 
 def test_no_acknowledged_job_is_ever_lost(home: Path) -> None:
@@ -53,7 +39,7 @@ def test_no_acknowledged_job_is_ever_lost(home: Path) -> None:
                             connection.request("POST", JOBS, body, headers)
                             answer = connection.getresponse()
                             accepted = json.loads(answer.read())
-                        except (OSError, HTTPException):
+                        except DIED:
                             return
                         assert answer.status == 202
                         acknowledged[key] = accepted["jobId"]
