@@ -7,7 +7,6 @@ the rest of them are counted.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -38,8 +37,7 @@ class Log:
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path.parent, 0o700)
+        os.makedirs(path.parent, 0o700, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self._left = max_bytes
         self._cut = 0

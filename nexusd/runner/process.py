@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from nexusd import failpoints
 from nexusd.renderers.job import PROGRESS_FD_VARIABLE
 from nexusd.runner import limits, tree
 from nexusd.runner.pipes import Pipe
@@ -226,7 +225,6 @@ async def open_child(child: Child, output: Pipe, progress: Pipe, group_parent: P
 
     Raises OSError when it cannot be started.
     """
-    await failpoints.reach("runner.spawn.before")
     waiting, go = os.pipe()
     group: Path | None = None
     try:
@@ -244,7 +242,6 @@ async def open_child(child: Child, output: Pipe, progress: Pipe, group_parent: P
             limits.join_group(group, pids)
         with contextlib.suppress(BrokenPipeError):
             os.write(go, GO)
-        await failpoints.reach("runner.spawn.after")
         yield child
     finally:
         os.close(go)

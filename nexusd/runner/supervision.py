@@ -95,8 +95,10 @@ async def supervise(
     async with open_pipe() as output, open_pipe() as said, trio.open_nursery() as telling:
         async with trio.open_nursery() as reading:
             reading.start_soon(copy_output, output.stream, log, name="copy output")
+            await failpoints.reach("runner.spawn.before")
             try:
                 async with open_child(child, output, said, group_parent):
+                    await failpoints.reach("runner.spawn.after")
                     telling.start_soon(listener.started, child.identity, name="tell of the process")
                     telling.start_soon(progress.run, name="tell of progress")
                     reading.start_soon(progress.read, said.stream, name="read progress")

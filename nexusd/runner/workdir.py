@@ -116,5 +116,6 @@ def _scan(folder: str) -> Any:
 
 
 def _make(path: Path) -> None:
-    for name in (os.fspath(path), f"{path}/{OUT_NAME}", f"{path}/{TEMPORARY_NAME}"):
-        os.mkdir(name, 0o700)
+    os.makedirs(path, 0o700)
+    for name in (OUT_NAME, TEMPORARY_NAME):
+        os.mkdir(f"{path}/{name}", 0o700)

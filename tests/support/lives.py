@@ -147,7 +147,8 @@ class Story:
             self.program.follow_until(job_id)
             with self.program.client() as client:
                 jobs[job_id] = client.get(f"{JOBS}/{job_id}").json()
-        assert jobs.pop(further)["status"] == "done"
+        assert jobs[further]["status"] == "done", jobs.pop(further)
+        jobs.pop(further)
         assert self.program.stop() == 0, self.program.log
         assert "Traceback" not in self.program.log
         check(self.program.state, Told(self.acknowledged, self.cancels, self.events.values()))

@@ -168,7 +168,7 @@ WATCHED: Final = {
     "syscalls.fsync": "storage",
     "self._link": "storage.link",
     "syscalls.link": "storage.link",
-    "_start": "runner.spawn",
+    "open_child": "runner.spawn",
     "_migrate": "migration",
     "store_results": "runner.results",
     "jobs.settle": "runner.settle",
@@ -185,6 +185,7 @@ SPARED: Final = {
     "_prepare": "reads",
     "bring_up_to_date": "has the points of the migration",
     "_link": "its caller has the points",
+    "_run": "tries what works here, before there are attempts",
     "stop": "the hub's end is no news of an event",
 }
 

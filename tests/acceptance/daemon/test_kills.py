@@ -63,8 +63,8 @@ def fill(story: Story, failpoint: str) -> None:
 def pause(story: Story, failpoint: str) -> None:
     """A pause, lifted again."""
     story.start(failpoint)
-    story.post_json("/v1/queue/pause", {"jobType": "scripted"})
-    story.post_json("/v1/queue/resume", {"jobType": "scripted"})
+    story.post_json("/v1/queue/pause", {"jobType": "other"})
+    story.post_json("/v1/queue/resume", {"jobType": "other"})
     story.post_json("/v1/queue/resume", {"all": True})
 
 
