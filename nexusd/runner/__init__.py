@@ -6,6 +6,8 @@
     supervision  a child's life: until it exits, or must end
     process      one child: spawned, ended with its whole tree, reaped
     tree         who belongs to an attempt, and how they are ended
+    launcher     a program of its own that starts one child below bubblewrap's level: with `launch`, `reaper`, `landlock`,
+                 `seccomp` and `kernel`, which import nothing else
     capture      the child's log and its progress, both bounded
     verdict      how a child ended, as an outcome
     results      what the child left in `out/`, as assets

@@ -1,4 +1,4 @@
-"""System calls that Python has no function for: prctl, and whatever goes by its number.
+"""System calls that Python has no function for: prctl, capset, and whatever goes by its number.
 
 It does what `ctypes` does, without the five milliseconds that importing it takes. Part of `launcher`, see there.
 """
@@ -9,6 +9,7 @@ import posix
 _DEATH_SIGNAL = 1
 _NO_NEW_PRIVILEGES = 38
 _CHILD_SUBREAPER = 36
+_CAPABILITY_VERSION_3 = 0x20080522
 
 
 class _Long(_ctypes._SimpleCData):  # type: ignore[type-arg]  # it is generic for the type checker alone
@@ -27,6 +28,7 @@ class _Function(_ctypes.CFuncPtr):
 _libc = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # None is what is loaded already
 _prctl = _Function(_ctypes.dlsym(_libc, "prctl"))
 _syscall = _Function(_ctypes.dlsym(_libc, "syscall"))
+_capset = _Function(_ctypes.dlsym(_libc, "capset"))
 
 
 class Buffer:
@@ -71,3 +73,8 @@ def become_subreaper() -> None:
 def forbid_new_privileges() -> None:
     """Let no program that is executed from here on gain privileges by its file."""
     prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, for good where new privileges are forbidden: a root's would pass over the restrictions."""
+    _called(_capset, _CAPABILITY_VERSION_3.to_bytes(4, "little") + bytes(4), bytes(24))

@@ -4,7 +4,8 @@ Part of `launcher`, see there. Invariant: what a version can handle is handled, 
 Source: the kernel's Documentation/userspace-api/landlock.rst.
 
 What no version refuses: to look at a file's status, and to change mode, owner, times and extended attributes of a file that
-the user owns. Files of other processes in /proc stay closed where they tell more than `ps` does: Landlock ties them to ptrace.
+the user owns. Files of other processes in /proc stay closed where they tell more than `ps` does, since Landlock ties them to
+ptrace; but not to those who have capabilities, which `launch` gives up first.
 """
 
 import posix
@@ -22,6 +23,7 @@ REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 _ALL_OF_VERSION_1 = (1 << 13) - 1
 _TCP = 0b11  # bind and connect
+TRUNCATES_SINCE = 3
 _SCOPES = 0b11  # abstract sockets of, and signals to, processes outside
 
 READ = EXECUTE | READ_FILE | READ_DIR
@@ -38,7 +40,7 @@ def abi() -> int:
 
 def file_rights(version: int) -> int:
     """Return every right on files that a version knows."""
-    later = {2: REFER, 3: TRUNCATE, 5: IOCTL_DEV}
+    later = {2: REFER, TRUNCATES_SINCE: TRUNCATE, 5: IOCTL_DEV}
     return _ALL_OF_VERSION_1 | sum(right for since, right in later.items() if version >= since)
 
 

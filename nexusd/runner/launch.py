@@ -1,7 +1,7 @@
 """One life of the launcher: its options, the child it makes of itself, and the wait for its end.
 
-Part of `launcher`, see there. Invariants: the program runs as restricted as was asked or not at all. Whatever needs memory,
-a descriptor or the file system is done before the go, since the limits that are set by then are the program's.
+Part of `launcher`, see there. Invariants: the program runs as restricted as was asked or not at all. Whatever needs memory or
+descriptors is done before the child is made known, since from then on the limits that are set on it are the program's.
 """
 
 import _signal  # type: ignore[import-not-found]  # what `signal` is made of; that takes nine milliseconds to import
@@ -10,7 +10,7 @@ import posix
 from nexusd.runner import kernel
 from nexusd.runner.reaper import Reaper
 
-ENOMEM = 12
+EIO, ENOMEM = 5, 12
 MISUSED = 2
 NOT_RUN = 125
 LEVELS = ("landlock", "limits")
@@ -58,15 +58,6 @@ class Options:
             raise ValueError(f"there is no option {name}")
 
 
-class StepError(Exception):
-    """A step before the program's start failed."""
-
-    def __init__(self, what: str, errno: int) -> None:
-        super().__init__(what, errno)
-        self.what = what
-        self.errno = errno
-
-
 def main(words: list[str]) -> None:
     """Start the program, wait for its end, end what it left behind, and tell. Does not return."""
     try:
@@ -85,10 +76,10 @@ def main(words: list[str]) -> None:
     try:
         child = posix.fork()
     except OSError as error:
-        _tell_failure(options.report, "fork", error.errno or 0)
+        _tell(options.report, f'{{"errno": {errno_of(error)}, "what": "fork"}}')
         posix._exit(NOT_RUN)
     if child == 0:
-        _be_child(options, environment, launcher)
+        Child(options, environment, launcher).run()
     for descriptor in (0, 1, *options.keep):  # a pipe of the program must not stay open for us
         posix.close(descriptor)
     posix._exit(_supervise(child, options.report))
@@ -104,55 +95,78 @@ def _supervise(child: int, report: int) -> int:
     return 0
 
 
-def _be_child(options: Options, environment: dict[bytes, bytes], launcher: int) -> None:
-    """Run the program, or tell why not. Does not return."""
-    try:
+class Child:
+    """What the forked process does until it is the program. `step` is what it is about, for the report of a failure."""
+
+    def __init__(self, options: Options, environment: dict[bytes, bytes], launcher: int) -> None:
+        self.step = "exec"
+        self._options = options
+        self._environment = environment
+        self._launcher = launcher
+        self._ruleset = -1
+        self._filter = b""
+
+    def run(self) -> None:
+        """Run the program, or tell why not. Does not return."""
+        try:
+            self._detach()
+            if kernel.die_with(self._launcher, _signal.SIGKILL):
+                self._become_program()
+        except Exception as error:
+            _tell(self._options.report, f'{{"errno": {errno_of(error)}, "what": "{self.step}"}}')
+        finally:
+            posix._exit(NOT_RUN)
+
+    def _detach(self) -> None:
         posix.setsid()
         for number in _signal.valid_signals():
             if number not in _NEVER_HANDLED:
                 _signal.signal(number, _signal.SIG_DFL)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-        if kernel.die_with(launcher, _signal.SIGKILL):
-            _tell(options.report, f'{{"main": {posix.getpid()}}}')
-            _run(options, environment)
-    except StepError as error:
-        _tell_failure(options.report, error.what, error.errno)
-    except OSError as error:
-        _tell_failure(options.report, "exec", error.errno or 0)
-    finally:
-        posix._exit(NOT_RUN)
 
-
-def _run(options: Options, environment: dict[bytes, bytes]) -> None:
-    """Become the program at the go. Raises StepError."""
-    restricted = options.level == "landlock"
-    try:
-        step = "landlock"
-        if restricted:
-            from nexusd.runner import landlock, seccomp
-
-            version = landlock.abi()
-            ruleset = landlock.open_ruleset(version, options.workdir, options.read, options.network)
-            step = "seccomp"
-            program = seccomp.assemble(seccomp.machine(), options.network, version >= 3)
-        step = "exec"
+    def _become_program(self) -> None:
+        restricted = self._options.level == "landlock"
         nothing = posix.open("/dev/null", posix.O_RDONLY)
+        try:
+            if restricted:
+                self._prepare()
+        finally:
+            _tell(self._options.report, f'{{"main": {posix.getpid()}}}')
         if not _wait_go():
             return
         posix.dup2(nothing, 0)
         posix.umask(UMASK)
         kernel.forbid_new_privileges()
         if restricted:
-            step = "landlock"
-            landlock.restrict(ruleset)
-            step = "seccomp"
-            seccomp.restrict(program)
-            step = "exec"
-        posix.execve(options.argv[0], options.argv, environment)
-    except OSError as error:
-        raise StepError(step, error.errno or 0) from error
-    except MemoryError as error:
-        raise StepError(step, ENOMEM) from error
+            self._restrict()
+        posix.execve(self._options.argv[0], self._options.argv, self._environment)
+
+    def _prepare(self) -> None:
+        self.step = "landlock"
+        from nexusd.runner import landlock, seccomp
+
+        version = landlock.abi()
+        self._ruleset = landlock.open_ruleset(version, self._options.workdir, self._options.read, self._options.network)
+        self.step = "seccomp"
+        self._filter = seccomp.assemble(seccomp.machine(), self._options.network, version >= landlock.TRUNCATES_SINCE)
+        self.step = "exec"
+
+    def _restrict(self) -> None:
+        from nexusd.runner import landlock, seccomp
+
+        self.step = "landlock"
+        kernel.drop_capabilities()
+        landlock.restrict(self._ruleset)
+        self.step = "seccomp"
+        seccomp.restrict(self._filter)
+        self.step = "exec"
+
+
+def errno_of(error: Exception) -> int:
+    """Return the number that tells best of a failure."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    return ENOMEM if isinstance(error, MemoryError) else EIO
 
 
 def _wait_go() -> bool:
@@ -177,10 +191,6 @@ def _inherit_only(keep: list[int]) -> None:
             posix.set_inheritable(descriptor, descriptor <= 2 or descriptor in keep)
         except OSError:
             pass  # the one that the list was read by
-
-
-def _tell_failure(report: int, what: str, errno: int) -> None:
-    _tell(report, f'{{"errno": {errno}, "what": "{what}"}}')
 
 
 def _tell(report: int, line: str) -> None:

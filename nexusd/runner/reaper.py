@@ -60,11 +60,12 @@ def kill_family(ancestor: int) -> None:
     """Stop every descendant of a process, then kill them all. Some may have been born meanwhile: do it until none is left."""
     family = [ancestor]
     known = {ancestor}
-    find = children_of if posix.access(f"/proc/self/task/{posix.getpid()}/children", posix.F_OK) else children_by_parent
+    lists = posix.access(f"/proc/self/task/{posix.getpid()}/children", posix.F_OK)
     for _ in range(PASSES_MAX):
         count = len(family)
+        everybody = {} if lists else children_by_parent()
         for parent in family:  # which grows meanwhile
-            for pid in find(parent):
+            for pid in children_of(parent) if lists else everybody.get(parent, ()):
                 if pid not in known and _send(pid, _signal.SIGSTOP, known):
                     known.add(pid)
                     family.append(pid)
@@ -85,9 +86,15 @@ def children_of(parent: int) -> list[int]:
     return [int(pid) for task in tasks for pid in _read(f"{folder}/{task}/children").split()]
 
 
-def children_by_parent(parent: int) -> list[int]:
-    """Return the children of a process, on kernels that keep no list of them."""
-    return [int(name) for name in posix.listdir("/proc") if name.isdigit() and _parent(int(name)) == parent]
+def children_by_parent() -> dict[int, list[int]]:
+    """Return everybody's children, for kernels that keep no lists of them."""
+    found: dict[int, list[int]] = {}
+    for name in posix.listdir("/proc"):
+        if name.isdigit():
+            parent = _parent(int(name))
+            if parent is not None:
+                found.setdefault(parent, []).append(int(name))
+    return found
 
 
 def _parent(pid: int) -> int | None:
@@ -113,9 +120,9 @@ def _send(pid: int, number: int, known: set[int]) -> bool:
 
 
 def _read(path: str) -> bytes:
-    """Return what a file of /proc says; nothing when the process is gone."""
+    """Return what a file of /proc says; nothing when the process is gone, or hidden from us."""
     try:
         with open(path, "rb", 0) as file:
             return file.read()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return b""
