@@ -120,13 +120,14 @@ PROBES: Final[dict[str, tuple[str, str, str, str]]] = {
     "connect to an abstract socket": ("connect_unix", "\0{name}", "ECONNREFUSED", "EAFNOSUPPORT"),
     "connect to a socket": ("connect_unix", "{home}/s", "ENOENT", "EAFNOSUPPORT"),
     "see a process": ("see", "{name}", "ESRCH", "done"),
+    "read a process's environment": (READ, "/proc/{stranger}/environ", "ENOENT", "EACCES"),
     "signal a process": ("lambda pid: os.kill(int(pid), 0)", "{stranger}", "ESRCH", "EPERM"),
     "make a user namespace": ("unshare", "0x10000000", "ENOSPC", "EPERM"),
 }
 ROOTS_PROBES: Final = {
     "make a mount namespace": ("unshare", "0x00020000", "EPERM", "EPERM"),
     "write kernel settings": ("write_nothing", "/proc/sys/kernel/printk_ratelimit", "EROFS", "EACCES"),
-    "be another user": ("become", "65534", "EINVAL", "done"),
+    "be another user": ("become", "65534", "EINVAL", "EPERM"),
 }
 
 
@@ -199,7 +200,9 @@ async def test_what_a_renderer_can_reach(short: Path, containment: Containment) 
         async with open_runner(short / "state", python(TRY), containment=containment) as runner:
             places = outside.name_places(short / "state")
             probes = {what: [row[0], row[1].format(**places)] for what, row in {**PROBES, **ROOTS_PROBES}.items()}
-            found = read_found(runner, await runner.run(input={"probes": {what: probes[what] for what in expect(containment.level)}}))
+            found = read_found(
+                runner, await runner.run(input={"probes": {what: probes[what] for what in expect(containment.level)}})
+            )
         changed = {name for name, was in before.items() if take_stock(short / "home").get(name) != was}
         made = take_stock(short / "home").keys() - before.keys()
         assert found == expect(containment.level)
@@ -208,8 +211,11 @@ async def test_what_a_renderer_can_reach(short: Path, containment: Containment) 
         assert shared.exists() is is_free
         shared.unlink(missing_ok=True)
     assert made == ({"new", "moved-away", "mine", "made", "link"} if is_free else set())
-    assert changed == {
-        Level.BUBBLEWRAP: set(),
-        Level.LANDLOCK: {"open"},
-        Level.LIMITS: {"old", "long", "doomed", "moved", "taken", "open"},
-    }[containment.level]
+    assert (
+        changed
+        == {
+            Level.BUBBLEWRAP: set(),
+            Level.LANDLOCK: {"open"},
+            Level.LIMITS: {"old", "long", "doomed", "moved", "taken", "open"},
+        }[containment.level]
+    )

@@ -115,7 +115,9 @@ async def test_fifty_lives_of_a_daemon_leak_nothing(short: Path) -> None:
 
     before = None
     for life in range(50):
-        async with open_daemon(short, specs=[SCRIPTED], sandbox="auto", terminate_grace_seconds=0.1, stop_drain_seconds=0) as daemon:
+        async with open_daemon(
+            short, specs=[SCRIPTED], sandbox="auto", terminate_grace_seconds=0.1, stop_drain_seconds=0
+        ) as daemon:
             first, *_ = [
                 await daemon.submit(scripted(("fork",), ("progress", 0.5, "forked"), ("wait", "/proc/self/fd/1")))
                 for _ in range(3)

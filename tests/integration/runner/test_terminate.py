@@ -56,9 +56,7 @@ WRITE: Final = {
 
 
 @pytest.mark.parametrize("name", WRITE)
-async def test_who_fills_the_disk_is_ended_and_the_disk_given_back(
-    tmp_path: Path, containment: Containment, name: str
-) -> None:
+async def test_who_fills_the_disk_is_ended_and_the_disk_given_back(tmp_path: Path, containment: Containment, name: str) -> None:
     async with open_runner(tmp_path, python(WRITE[name]), containment=containment, work_max_bytes=2**26) as runner:
         job = await runner.run(max_attempts=1)
         assert (job.error_code, job.attempts[0].signal) == ("output_too_large", 15), job
