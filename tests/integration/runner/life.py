@@ -1,7 +1,7 @@
 """One life of a daemon, as a program that a test can kill: `python -m tests.integration.runner.life DIRECTORY [LEVEL]`.
 
-Its one renderer makes a family, says `INPUT["word"]` in the command lines of its grandchildren, tells the FIFO `INPUT["fifo"]`, if
-there is one, who is alive, and waits. Two of the family are in sessions of their own, one of them deaf to TERM; one more has
+Its one renderer makes a family, says `INPUT["word"]` in the command lines of its grandchildren, tells the FIFO `INPUT["fifo"]`,
+if there is one, who is alive, and waits. Two of the family are in sessions of their own, one of them deaf to TERM; one more has
 cleaned its environment, when there is a word.
 """
 

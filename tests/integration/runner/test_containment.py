@@ -114,7 +114,7 @@ PROBES: Final[dict[str, tuple[str, str, str, str]]] = {
     "make a folder": ("os.mkdir", "{home}/made", "ENOENT", "EACCES"),
     "make a link": ("lambda path: os.symlink('/', path)", "{home}/link", "ENOENT", "EACCES"),
     "change a mode": ("lambda path: os.chmod(path, 0o640)", "{home}/open", "ENOENT", "done"),  # landlock knows no such right
-    "write into the shared /tmp": ("overwrite", "/tmp/{name}", "done", "EACCES"),  # that of bubblewrap is its own  # noqa: S108
+    "write into the shared /tmp": ("overwrite", "/tmp/{name}", "done", "EACCES"),  # that of bubblewrap is its own
     "connect by TCP": ("connect", "{tcp}", "ECONNREFUSED", "EAFNOSUPPORT"),
     "send by UDP": ("send", "{udp}", "done", "EAFNOSUPPORT"),  # into the void
     "connect to an abstract socket": ("connect_unix", "\0{name}", "ECONNREFUSED", "EAFNOSUPPORT"),
@@ -144,6 +144,13 @@ class Outside:
         """Return what stands between braces in the probes."""
         tcp, udp = (listener.getsockname()[1] for listener in self.listeners[:2])
         return {"home": self.folder, "state": state, "tcp": tcp, "udp": udp, "name": self.name, "stranger": self.stranger}
+
+    def take_shared(self) -> bool:
+        """Tell whether something was left in the machine's /tmp, and remove it."""
+        shared = Path("/tmp", self.name)
+        is_there = shared.exists()
+        shared.unlink(missing_ok=True)
+        return is_there
 
     def count_heard(self) -> int:
         """Return at how many listeners somebody came."""
@@ -196,7 +203,6 @@ async def test_what_a_renderer_can_reach(short: Path, containment: Containment) 
     (short / "state").mkdir()
     with open_outside(short / "home") as outside:
         before = take_stock(short / "home")
-        shared = Path("/tmp", outside.name)  # noqa: S108
         async with open_runner(short / "state", python(TRY), containment=containment) as runner:
             places = outside.name_places(short / "state")
             probes = {what: [row[0], row[1].format(**places)] for what, row in {**PROBES, **ROOTS_PROBES}.items()}
@@ -208,8 +214,7 @@ async def test_what_a_renderer_can_reach(short: Path, containment: Containment) 
         assert found == expect(containment.level)
         is_free = containment.level is Level.LIMITS
         assert outside.count_heard() == (4 if is_free else 0)
-        assert shared.exists() is is_free
-        shared.unlink(missing_ok=True)
+        assert outside.take_shared() is is_free
     assert made == ({"new", "moved-away", "mine", "made", "link"} if is_free else set())
     assert (
         changed

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
 from nexusd.errors import SandboxRefused
 from nexusd.renderers.diagram import DIAGRAM
@@ -64,7 +65,7 @@ async def test_the_strongest_level_that_works_is_taken(monkeypatch: pytest.Monke
     monkeypatch.setattr(bubblewrap, "find_bubblewrap", lambda: iter(()))
     found = await find_containment(None, Level.LIMITS)
     assert (found.level, found.refusals) == (Level.LANDLOCK, {"bubblewrap": "there is no bwrap"})
-    with pytest.raises(SandboxRefused, match="level bubblewrap .bubblewrap: there is no bwrap.: install bubblewrap"):
+    with pytest.raises(SandboxRefused, match=r"level bubblewrap \(bubblewrap: there is no bwrap\): install bubblewrap"):
         await find_containment(None, Level.BUBBLEWRAP)
 
 
@@ -78,7 +79,7 @@ async def test_a_level_that_is_asked_for_is_taken(level: Level) -> None:
                 await find_containment(level, required)
 
 
-async def test_old_groups_are_removed_and_only_those() -> None:
+def test_old_groups_are_removed_and_only_those() -> None:
     parent = limits.find_group_parent()
     if parent is None:
         return  # nothing bounds the processes here, and nothing can be left behind
@@ -88,7 +89,7 @@ async def test_old_groups_are_removed_and_only_those() -> None:
     for name in names:
         (parent / name).mkdir()
     try:
-        await find_containment(Level.LIMITS, Level.LIMITS)
+        trio.run(find_containment, Level.LIMITS, Level.LIMITS)
         assert {name: (parent / name).exists() for name in names} == names
     finally:
         for name in names:

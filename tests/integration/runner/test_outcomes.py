@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nexusd.runner.containment import Containment
 
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS}
-BOUNDS = {signal.SIGXFSZ: ErrorCode.OUTPUT_TOO_LARGE, signal.SIGXCPU: ErrorCode.TIMEOUT}
+BOUNDS: dict[int, ErrorCode] = {signal.SIGXFSZ: ErrorCode.OUTPUT_TOO_LARGE, signal.SIGXCPU: ErrorCode.TIMEOUT}
 HARMLESS = {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}
 STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 

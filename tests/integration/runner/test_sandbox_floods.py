@@ -132,7 +132,8 @@ async def run():
         async with open_child(child, output, progress, None):
             await child.wait_exited()
         usage = await child.end()
-        print(json.dumps([usage.exit_code, int((work / "count").read_text()), (await output.stream.receive_some(200)).decode()]))
+        said = (await output.stream.receive_some(200)).decode()
+        print(json.dumps([usage.exit_code, int((work / "count").read_text()), said]))
 
 trio.run(run)
 """

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -93,8 +94,10 @@ print(json.dumps([
 
 async def test_descriptors_and_folder(tmp_path: Path, containment: Containment) -> None:
     async with open_runner(tmp_path, python(LOOK), containment=containment) as runner:
-        with open("/dev/zero") as careless:
-            os.set_inheritable(careless.fileno(), True)
+        with ExitStack() as stack:
+            careless = os.open("/dev/zero", os.O_RDONLY)
+            stack.callback(os.close, careless)
+            os.set_inheritable(careless, True)
             job = await runner.run()
         cwd, held, progress, umask, modes, entries, *is_right = read_log(runner, job)
         assert cwd == (WORK if containment.level is Level.BUBBLEWRAP else str(tmp_path / "work" / job.attempts[0].id))

@@ -48,9 +48,9 @@ def make_spawn(directory: Path, word: str) -> Spawn:
 
 async def live(containment: Containment, spawn: Spawn) -> None:
     """Live one life of a child, which does not end by itself."""
-    async with open_pipe() as output, open_pipe() as progress:
-        async with open_child(containment.make_child(spawn), output, progress, containment.group_parent) as child:
-            await child.wait_exited()
+    child = containment.make_child(spawn)
+    async with open_pipe() as output, open_pipe() as progress, open_child(child, output, progress, containment.group_parent):
+        await child.wait_exited()
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def is_program(pid: int) -> bool:
 
 async def test_a_life_without_descriptors_leaves_nothing(tmp_path: Path, containment: Containment) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    outcomes = []
+    outcomes: list[int | None] = []
     for spare in range(20):
         word = f"nx-{new_id()}"
         with leaving_nothing(containment, word):
@@ -145,31 +145,37 @@ async def live_or_not(containment: Containment, spawn: Spawn, outcomes: list[int
         outcomes.append(error.errno)
 
 
+class FailsOnce:
+    """A system call whose n-th use fails."""
+
+    def __init__(self, true: Callable[..., Any], use: int) -> None:
+        self._true = true
+        self.left = use
+
+    def __call__(self, *arguments: Any, **rest: Any) -> Any:
+        """Fail, or do as it does."""
+        self.left -= 1
+        if self.left == 0:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return self._true(*arguments, **rest)
+
+
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_call_that_fails_leaves_nothing(
     tmp_path: Path, containment: Containment, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     module = CALLS[call]
-    true: Callable[..., Any] = getattr(module, call)
     for failing in range(1, 5):
         word = f"nx-{new_id()}"
-        count = 0
-
-        def fail(*arguments: Any, **rest: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count == failing:
-                raise OSError(errno.ENOMEM, "Cannot allocate memory")
-            return true(*arguments, **rest)
-
+        failure = FailsOnce(getattr(module, call), failing)
         spawn = make_spawn(tmp_path, word)
         with leaving_nothing(containment, word), trio.CancelScope() as scope:
-            monkeypatch.setattr(module, call, fail)
+            monkeypatch.setattr(module, call, failure)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(cancel_when_there, word, scope)
                 errors: list[int | None] = []
                 await live_or_not(containment, spawn, errors)
                 scope.cancel()
             monkeypatch.undo()
-        if count < failing:
+        if failure.left > 0:
             return

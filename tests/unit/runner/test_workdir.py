@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
