@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import signal
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -179,3 +180,24 @@ async def test_a_call_that_fails_leaves_nothing(
             monkeypatch.undo()
         if failure.left > 0:
             return
+
+
+async def test_a_sandbox_that_is_killed_while_it_is_made_is_found(tmp_path: Path, bubblewrap: Containment) -> None:
+    left = 0
+    for delay in range(60):
+        word = f"nx-{new_id()}"
+        with leaving_nothing(bubblewrap, word):
+            async with open_pipe() as output, open_pipe() as progress:
+                waiting, go = os.pipe()
+                child = bubblewrap.make_child(make_spawn(tmp_path, word))
+                child.start(output.writing, progress.writing, waiting)
+                await trio.sleep(delay / 20_000)  # up to 3 ms: it is made in five
+                child.signal_holder(signal.SIGKILL)
+                await child.wait_holder()
+                left += bool(find_named(word))
+                assert await trio.to_thread.run_sync(tree.kill_orphans, child.spawn.attempt_id, None)
+                assert find_named(word) == set()
+                await child.end()
+                os.close(waiting)
+                os.close(go)
+    assert left > 0  # else the test has missed the moment, and shows nothing

@@ -11,7 +11,7 @@ from nexusd.runner.bubblewrap import FOR_NETWORK, INIT, ISOLATION, SYSTEM, WORK,
 
 
 def make(reads: tuple[str, ...] = (), *, network: bool = False) -> list[str]:
-    return command("/x/bwrap", 9, Path("/state/work/a"), {"A": "1"}, reads, network=network)
+    return command("/x/bwrap", 9, Path("/state/work/a"), reads, network=network)
 
 
 def shown(argv: list[str]) -> list[str]:
@@ -23,7 +23,6 @@ def test_it_begins_with_the_isolation_and_ends_with_process_1() -> None:
     argv = make()
     assert argv[: len(ISOLATION) + 2] == ["/x/bwrap", *ISOLATION, "--unshare-net"]
     assert argv[-6:] == ["--json-status-fd", "9", "/bin/sh", "-c", INIT, "nexusd-init"]
-    assert [argv[argv.index("--setenv") + step] for step in (1, 2)] == ["A", "1"]
     assert [argv[argv.index("--bind") + step] for step in (1, 2)] == ["/state/work/a", WORK]
     assert argv.count("--bind") == 1  # nothing else can be written to
     assert argv.index("--remount-ro") > argv.index("--bind")
