@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import nexusd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 WORK: Final = "/run/job"
 """What the work directory is called inside: a place where nothing that a job needs can be."""
@@ -75,10 +75,8 @@ def find_bubblewrap() -> Iterator[str]:
             yield str(Path(str(file.locate())).resolve())
 
 
-def command(
-    bwrap: str, status_fd: int, workdir: Path, variables: Mapping[str, str], reads: Sequence[str], *, network: bool
-) -> list[str]:
-    """Return the command line up to the program's own. `variables` are added to the environment inside.
+def command(bwrap: str, status_fd: int, workdir: Path, reads: Sequence[str], *, network: bool) -> list[str]:
+    """Return the command line up to the program's own.
 
     `status_fd` is where bubblewrap tells of process 1; `reads` are files and folders that can be read inside, where they are
     outside.
@@ -97,8 +95,6 @@ def command(
     for path in _outermost(reads):  # after /tmp, below which one may be
         argv += ("--ro-bind-try", path, path)
     argv += ("--bind", str(workdir), WORK, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
-    for name, value in variables.items():
-        argv += ("--setenv", name, value)
     return [*argv, "--json-status-fd", str(status_fd), "/bin/sh", "-c", INIT, "nexusd-init"]
 
 

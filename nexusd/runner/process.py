@@ -161,7 +161,7 @@ class Child(ABC):
         return usage
 
     async def next_report(self) -> dict[str, Any] | None:
-        """Return the next line of what holds the child; None at the end of what it says. Raises OSError for what is no report."""
+        """Return the next line of what holds the child; None at the end of what it says. Raises OSError when it is none."""
         assert self._report is not None
         while b"\n" not in self._said:
             chunk = await self._report.stream.receive_some(REPORT_MAX_BYTES)

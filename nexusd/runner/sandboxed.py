@@ -42,14 +42,17 @@ class SandboxedChild(Child):
         self._inherited_peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def command(self, report: int, progress: int) -> list[str]:
-        """Return bubblewrap's command line. The mark is for what is inside: bubblewrap is not to be found by it."""
+        """Return bubblewrap's command line."""
         spawn = self.spawn
-        mark = {tree.MARK: spawn.attempt_id}
-        return bubblewrap.command(self._bwrap, report, spawn.workdir, mark, self._reads, network=spawn.network)
+        return bubblewrap.command(self._bwrap, report, spawn.workdir, self._reads, network=spawn.network)
 
     def variables(self) -> dict[str, str]:
-        """Say where the work directory is inside."""
-        return {"HOME": bubblewrap.WORK, "TMPDIR": f"{bubblewrap.WORK}/tmp"}
+        """Say where the work directory is inside.
+
+        Bubblewrap itself carries the mark: when it is killed while it starts, with the daemon say, what is to become process 1
+        waits for its word for ever, and is found by nothing else.
+        """
+        return {"HOME": bubblewrap.WORK, "TMPDIR": f"{bubblewrap.WORK}/tmp", tree.MARK: self.spawn.attempt_id}
 
     @property
     def root(self) -> int:

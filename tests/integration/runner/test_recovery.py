@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
+from nexusd.domain.ids import new_id
 from nexusd.domain.states import JobStatus
 from nexusd.runner import tree
 from nexusd.runner.recovery import recover
 from nexusd.store import jobs
 from nexusd.store.jobs import ProcessIdentity
-from tests.support.processes import holding, is_dead
+from tests.support.daemons import wait_until
+from tests.support.processes import find_marked, find_named, find_parent, holding, is_dead
 from tests.support.renderers import shell
 from tests.support.runners import open_runner
 from tests.support.stores import new_job, open_store
@@ -26,6 +28,8 @@ from tests.support.stores import new_job, open_store
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from nexusd.runner.containment import Containment
 
 
 @asynccontextmanager
@@ -56,6 +60,39 @@ async def kill_nine(process: trio.Process) -> None:
     assert await process.wait() == -signal.SIGKILL
 
 
+async def kill_with_launcher(process: trio.Process, main: int) -> None:
+    """Kill the daemon, and before that, behind its back, who would have ended the family for it."""
+    process.send_signal(signal.SIGSTOP)
+    os.kill(find_parent(main), signal.SIGKILL)
+    await kill_nine(process)
+
+
+@pytest.mark.slow
+async def test_nothing_outlives_the_daemon(tmp_path: Path, containment: Containment) -> None:
+    word = f"nx-{new_id()}"
+    async with open_store(tmp_path / "nexusd.db") as store:
+        [job_id] = await store.submit(new_job(input=json.dumps({"word": word})))
+        command = [sys.executable, "-m", "tests.integration.runner.life", str(tmp_path), containment.level.value]
+        daemon = await trio.lowlevel.open_process(command)
+        try:
+            await wait_until(lambda: len(find_named(word)) == 4)
+            family = find_named(word) | find_marked([attempt for (attempt,) in store.ask("SELECT id FROM job_attempts")])
+            with holding(family) as held:
+                await kill_nine(daemon)
+                with trio.fail_after(2):  # and nothing was started again
+                    for descriptor in held.values():
+                        await trio.lowlevel.wait_readable(descriptor)
+        finally:
+            if daemon.returncode is None:
+                daemon.kill()
+                await daemon.wait()
+        assert find_named(word) == set()
+        assert (await store.get(job_id)).status is JobStatus.RUNNING
+        assert await recover(store.database, tmp_path / "work") == 1
+        assert (await store.get(job_id)).status is JobStatus.QUEUED
+        assert list((tmp_path / "work").iterdir()) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("is_recorded", [True, False])
 async def test_orphans_are_dead_before_their_job_is_queued_again(tmp_path: Path, is_recorded: bool) -> None:
@@ -66,8 +103,8 @@ async def test_orphans_are_dead_before_their_job_is_queued_again(tmp_path: Path,
         async with living(tmp_path) as (daemon, pids):
             with holding(pids) as family:
                 assert len(family) == 4
-                await kill_nine(daemon)
-                assert not any(map(is_dead, family.values()))  # they live on without it
+                await kill_with_launcher(daemon, pids[0])
+                assert not any(is_dead(family[pid]) for pid in pids[1:])  # they live on without it
                 async with open_store(path) as store:
                     if not is_recorded:  # as if the daemon had died before it was noted: then the mark must do
                         store.ask("UPDATE job_attempts SET boot_id = NULL, pid = NULL, pid_start_ticks = NULL")

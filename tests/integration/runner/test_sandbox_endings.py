@@ -1,4 +1,4 @@
-"""However an attempt ends, at each level: its whole family is dead when the outcome is stored, and the outcome is the right one.
+"""However an attempt ends, at each level: its whole family is dead when the outcome is stored, and the outcome is right.
 
 The family: grandchildren whose parents have gone, in sessions of their own, with an environment that was cleaned, deaf to TERM.
 They are found by a word in their command line, from outside of whatever holds them.

@@ -1,4 +1,4 @@
-"""What a child does at each level, and what its job is called for it: exit codes and signals are told truly, each end is exact."""
+"""What a child does at each level, and what its job is called for it: codes and signals are told truly, each end is exact."""
 
 from __future__ import annotations
 

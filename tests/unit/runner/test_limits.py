@@ -1,0 +1,88 @@
+"""Limits that are set on a process from outside, and the groups that count processes."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nexusd.runner import limits
+from nexusd.runner.limits import ProcessLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KINDS = ("CORE", "NOFILE", "DATA", "FSIZE", "CPU", "NPROC")
+
+
+@contextmanager
+def sleeping() -> Iterator[int]:
+    with subprocess.Popen(["/bin/sleep", "600"]) as process:
+        try:
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def read(pid: int) -> dict[str, tuple[int, int]]:
+    return {kind: resource.prlimit(pid, getattr(resource, f"RLIMIT_{kind}")) for kind in KINDS}
+
+
+def test_all_that_is_wanted_is_set_and_nothing_else() -> None:
+    with sleeping() as pid:
+        before = read(pid)
+        limits.apply([pid], ProcessLimits(), counts_processes=True)
+        assert read(pid) == {**before, "CORE": (0, 0), "NOFILE": (1024, 1024)}
+        assert os.getpriority(os.PRIO_PROCESS, pid) == max(limits.NICENESS, os.getpriority(os.PRIO_PROCESS, 0))
+        wanted = ProcessLimits(memory_bytes=2**30, file_bytes=2**20, cpu_seconds=7, processes=99)
+        limits.apply([pid], wanted, counts_processes=False)
+        expected = {"DATA": (2**30, 2**30), "FSIZE": (2**20, 2**20), "CPU": (7, 12), "NPROC": before["NPROC"]}
+        assert {kind: read(pid)[kind] for kind in expected} == expected
+        limits.apply([pid], wanted, counts_processes=True)
+        assert read(pid)["NPROC"] == (99, 99)
+
+
+def test_a_limit_that_is_lower_already_stays() -> None:
+    with sleeping() as pid:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (100, 200))
+        resource.prlimit(pid, resource.RLIMIT_CPU, (3, 3))
+        limits.apply([pid], ProcessLimits(cpu_seconds=7), counts_processes=False)
+        assert (read(pid)["NOFILE"], read(pid)["CPU"]) == ((200, 200), (3, 3))
+
+
+def test_who_has_ended_needs_none() -> None:
+    with sleeping() as pid:
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        limits.apply([pid], ProcessLimits(), counts_processes=True)
+    limits.apply([pid], ProcessLimits(), counts_processes=True)
+
+
+def test_a_limit_that_cannot_be_set_is_an_error() -> None:
+    with sleeping() as pid, pytest.raises(OverflowError):
+        limits.apply([pid], ProcessLimits(memory_bytes=2**70), counts_processes=True)
+
+
+def test_a_group_counts_and_is_removed() -> None:
+    parent = limits.find_group_parent()
+    if parent is None:
+        return  # this machine gives us none: the status says so
+    group = limits.make_group(parent, "a", 5)
+    try:
+        with sleeping() as pid:
+            limits.join_group(group, [pid, 2**22 + 1])
+            assert (group / "cgroup.procs").read_text().split() == [str(pid)]
+            assert (group / "pids.max").read_text().strip() == "5"
+            limits.remove_group(group)
+            assert group.exists()  # somebody is in it
+    finally:
+        limits.remove_group(group)
+    assert not group.exists()
+    with pytest.raises(OSError, match="Invalid argument"):
+        limits.make_group(parent, "b", -1)
+    assert not list(parent.glob(f"nexusd-{os.getpid()}-*"))
