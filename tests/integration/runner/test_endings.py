@@ -118,14 +118,16 @@ ESCAPE = """
 # leaves the session and the environment behind, and keeps our output open
 pid = hide(do=lambda: os.execve("/bin/sleep", ["sleep", "600"], {}))
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-tell(0.5, f"{pid} {os.getpid()}")
 put("x.txt")
+print("last words", flush=True)
+tell(0.5, f"{pid} {os.getpid()}")
+signal.sigwait([signal.SIGUSR1])
 """
 
 
 @pytest.mark.slow
 async def test_who_would_escape_and_holds_the_output_is_dead_too(tmp_path: Path) -> None:
-    async with open_runner(tmp_path, python(ESCAPE + "print('last words'); hold()")) as runner:
+    async with open_runner(tmp_path, python(ESCAPE)) as runner:
         job_id = await runner.submit()
         escaped, program = await runner.wait_told(job_id)
         with holding([escaped]) as held:

@@ -29,6 +29,10 @@ BROKEN = {
     "it fails": ("echo 'bwrap: setting up uid map: Permission denied' >&2; exit 1", "setting up uid map: Permission denied"),
     "it does nothing": ("exit 0", "bubblewrap could not make the sandbox"),
     "it names somebody else's process": ("""echo '{"child-pid": 1}' > /proc/self/fd/$FD""", "could not make the sandbox"),
+    "it pretends": (
+        """sleep 0.1 & echo "{\\"child-pid\\": $!}" > /proc/self/fd/$FD; echo > /proc/self/fd/$NEXUSD_PROGRESS_FD; wait""",
+        "a program did not run in it",
+    ),
     "it talks nonsense": ("echo hello > /proc/self/fd/$FD", "is no report"),
     "it hangs": ("exec sleep 610.1", "a program did not end in it"),
     "it hangs, with a child": ("sleep 610.2; :", "a program did not end in it"),

@@ -17,7 +17,7 @@ from nexusd.domain.ids import new_id
 from nexusd.runner import limits, tree
 from nexusd.runner.limits import ProcessLimits
 from nexusd.runner.pipes import open_pipe
-from nexusd.runner.process import Spawn, open_child
+from nexusd.runner.process import Child, Spawn, open_child
 from tests.support.daemons import wait_until
 from tests.support.processes import children, count_open_files, find_named
 
@@ -47,9 +47,8 @@ def make_spawn(directory: Path, word: str) -> Spawn:
     return Spawn(new_id(), argv, directory, {"PATH": "/usr/bin:/bin"}, ProcessLimits(memory_bytes=2**30, processes=50))
 
 
-async def live(containment: Containment, spawn: Spawn) -> None:
+async def live(containment: Containment, child: Child) -> None:
     """Live one life of a child, which does not end by itself."""
-    child = containment.make_child(spawn)
     async with open_pipe() as output, open_pipe() as progress, open_child(child, output, progress, containment.group_parent):
         await child.wait_exited()
 
@@ -83,13 +82,14 @@ class CancelAt(trio.abc.Instrument):
 async def test_a_cancel_at_any_step_leaves_nothing(tmp_path: Path, containment: Containment) -> None:
     for steps in range(1, STEPS_MAX):
         word = f"nx-{new_id()}"
+        child = containment.make_child(make_spawn(tmp_path, word))  # kept: nothing is closed because nobody knows it any more
         with leaving_nothing(containment, word):
             with trio.CancelScope() as scope:
                 canceller = CancelAt(scope, steps)
                 trio.lowlevel.add_instrument(canceller)
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(cancel_when_there, word, scope)
-                    await live(containment, make_spawn(tmp_path, word))
+                    await live(containment, child)
             trio.lowlevel.remove_instrument(canceller)
         if canceller.left > 0:
             break
@@ -118,13 +118,13 @@ async def test_a_life_without_descriptors_leaves_nothing(tmp_path: Path, contain
         with leaving_nothing(containment, word):
             first_free = os.dup(0)
             os.close(first_free)
-            spawn = make_spawn(tmp_path, word)
+            child = containment.make_child(make_spawn(tmp_path, word))
             resource.setrlimit(resource.RLIMIT_NOFILE, (first_free + spare, hard))
             try:
                 with trio.CancelScope() as scope:
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(cancel_when_there_or_later, word, scope, soft, hard)
-                        await live_or_not(containment, spawn, outcomes)
+                        await live_or_not(containment, child, outcomes)
                         scope.cancel()
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -139,9 +139,9 @@ async def cancel_when_there_or_later(word: str, scope: trio.CancelScope, soft: i
     await cancel_when_there(word, scope)
 
 
-async def live_or_not(containment: Containment, spawn: Spawn, outcomes: list[int | None]) -> None:
+async def live_or_not(containment: Containment, child: Child, outcomes: list[int | None]) -> None:
     try:
-        await live(containment, spawn)
+        await live(containment, child)
     except OSError as error:
         outcomes.append(error.errno)
 
@@ -169,13 +169,13 @@ async def test_a_call_that_fails_leaves_nothing(
     for failing in range(1, 5):
         word = f"nx-{new_id()}"
         failure = FailsOnce(getattr(module, call), failing)
-        spawn = make_spawn(tmp_path, word)
+        child = containment.make_child(make_spawn(tmp_path, word))
         with leaving_nothing(containment, word), trio.CancelScope() as scope:
             monkeypatch.setattr(module, call, failure)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(cancel_when_there, word, scope)
                 errors: list[int | None] = []
-                await live_or_not(containment, spawn, errors)
+                await live_or_not(containment, child, errors)
                 scope.cancel()
             monkeypatch.undo()
         if failure.left > 0:
