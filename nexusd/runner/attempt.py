@@ -90,7 +90,7 @@ class Attempt:
 
     def __init__(self, claim: Claim, workshop: Workshop) -> None:
         self._claim = claim
-        self._job_id = claim.job.id
+        self.job_id = claim.job.id
         self._workshop = workshop
         self._orders = Orders()
 
@@ -102,23 +102,25 @@ class Attempt:
         """Ask the child to end because the daemon stops; with `hurry`, without any grace."""
         self._orders.give(stop=True, hurry=hurry)
 
-    async def run(self) -> None:
-        """Carry the job to an outcome, and store that.
+    async def run(self, settling: Callable[[], None]) -> None:
+        """Carry the job to an outcome, and store that. `settling` is called when nothing is left but to store it.
 
         Raises Unavailable when the outcome cannot be stored and the daemon stops.
+        Ordering: what is written after that call is written after the outcome.
         """
         claim, database = self._claim, self._workshop.database
         outcome, usage, results = await self._execute(claim)
         logger.info(
-            "attempt ended", extra={"job": self._job_id, "attempt": claim.job.attempt, "outcome": type(outcome).__name__}
+            "attempt ended", extra={"job": self.job_id, "attempt": claim.job.attempt, "outcome": type(outcome).__name__}
         )
         await failpoints.reach("runner.settle.before")
+        settling()
         settled = await self._insist(
             lambda: database.write(jobs.settle, claim, outcome, usage, results, random.random(), utc_now())
         )
         await failpoints.reach("runner.settle.after")
         if settled is None:
-            logger.error("attempt was not the live one any more; its outcome is dropped", extra={"job": self._job_id})
+            logger.error("attempt was not the live one any more; its outcome is dropped", extra={"job": self.job_id})
 
     async def _execute(self, claim: Claim) -> tuple[Outcome, Usage, Sequence[Asset]]:
         """Return what came of it: never raises but for cancellation."""
@@ -148,7 +150,7 @@ class Attempt:
                 return Failed(ErrorCode.INTERRUPTED, str(error))
             case NotFound():
                 return Failed(ErrorCode.INVALID_INPUT, str(error))
-        logger.error("attempt failed inside the daemon", extra={"job": self._job_id}, exc_info=error)
+        logger.error("attempt failed inside the daemon", extra={"job": self.job_id}, exc_info=error)
         told = str(error) if isinstance(error, NexusdError) else f"the daemon could not run this job: {error!r}"
         return Failed(ErrorCode.INTERNAL, told)
 
@@ -164,7 +166,7 @@ class Attempt:
         job_input = await fill_workdir(workdir, claim, workshop.database, workshop.storage)
         argv = list(spec.command(job_input))
         timeout_seconds = claim.job.timeout_seconds or spec.default_timeout_seconds
-        log = Log(workshop.log_directory / self._job_id / f"{claim.job.attempt}.log", limits.log_max_bytes)
+        log = Log(workshop.log_directory / self.job_id / f"{claim.job.attempt}.log", limits.log_max_bytes)
         try:
             spawn = self._spawn(claim, spec, argv, workdir, timeout_seconds)
             end, usage = await supervise(
@@ -213,7 +215,7 @@ class Attempt:
             try:
                 return await write()
             except Unavailable as trouble:
-                logger.warning("an outcome cannot be stored yet", extra={"job": self._job_id, "reason": str(trouble)})
+                logger.warning("an outcome cannot be stored yet", extra={"job": self.job_id, "reason": str(trouble)})
                 if is_last:
                     raise
             with trio.move_on_after(INSIST_SECONDS):

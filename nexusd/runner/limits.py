@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 logger = logging.getLogger("nexusd.runner")
 
@@ -26,6 +26,9 @@ OPEN_FILES_MAX: Final = 1024
 NICENESS: Final = 5
 CPU_GRACE_SECONDS: Final = 5
 CGROUPS: Final = Path("/sys/fs/cgroup")
+JOIN: Final = 'echo $$ >"$0" && unset PWD OLDPWD SHLVL && exec "$@"'
+HOLDERS: Final = 2
+"""How many processes of ours hold a program: they are in its group too."""
 GROUP_PREFIX: Final = "nexusd-"
 """Then come the daemon's pid and the attempt."""
 PROBE_NAME: Final = "probe"
@@ -112,18 +115,19 @@ def make_group(parent: Path, attempt_id: str, processes: int) -> Path:
     group = parent / f"{GROUP_PREFIX}{os.getpid()}-{attempt_id}"
     group.mkdir()
     try:
-        (group / "pids.max").write_text(str(processes))
+        (group / "pids.max").write_text(str(processes + HOLDERS))
     except BaseException:
         remove_group(group)
         raise
     return group
 
 
-def join_group(group: Path, pids: Iterable[int]) -> None:
-    """Put processes into a group: what they start is in it too."""
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            (group / "cgroup.procs").write_text(str(pid))
+def run_in_group(group: Path, argv: Sequence[str]) -> list[str]:
+    """Return the command line that runs `argv` in a group, and all that it starts.
+
+    The process moves itself before it becomes the program: the kernel takes milliseconds for that, which the daemon has not.
+    """
+    return ["/bin/sh", "-c", JOIN, str(group / "cgroup.procs"), *argv]
 
 
 def remove_group(group: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -41,7 +42,8 @@ class Pool:
         self._limits = limits
         self._drain_seconds = drain_seconds
         self._is_draining = False
-        self._running: dict[str, tuple[RunningJob, Attempt]] = {}
+        self._running: dict[Attempt, RunningJob] = {}
+        self._settling: set[Attempt] = set()
         self._news = trio.Event()
         self._freed = trio.Event()
         self._job_types: Sequence[str] = [
@@ -76,7 +78,7 @@ class Pool:
                 await self._look(attempts)
         await failpoints.reach("runner.stop.before")
         while self._running:
-            for _, attempt in self._running.values():
+            for attempt in self._running:
                 attempt.stop(hurry=hurrying.is_set())
             self._news = trio.Event()
             await self._news.wait()
@@ -103,39 +105,52 @@ class Pool:
             cancelled = await self._workshop.database.read(dispatch.find_cancel_requests)
         else:
             cancelled = []
-        for job_id in cancelled:
+        if cancelled:
             await failpoints.reach("runner.cancel.before")
-            if job_id in self._running:
-                self._running[job_id][1].cancel()
+        for attempt in self._running:
+            if attempt.job_id in cancelled:
+                attempt.cancel()
         return patience
 
     def _has_room(self) -> bool:
         if self._is_draining or not self._job_types:
             return False
-        return self._limits.free_slots(running for running, _ in self._running.values()) > 0
+        return self._limits.free_slots(self._holders()) > 0
+
+    def _holders(self) -> list[RunningJob]:
+        """Return who holds slots: not one whose outcome goes before the next claim, to the same writer."""
+        return [job for attempt, job in self._running.items() if attempt not in self._settling]
 
     async def _take_turn(self, attempts: trio.Nursery) -> tuple[float, list[str]]:
         now = utc_now()
-        running = [running for running, _ in self._running.values()]
-        turn = await self._workshop.database.write(dispatch.take_turn, self._job_types, running, self._limits, now)
+        holders = self._holders()
+        turn = await self._workshop.database.write(dispatch.take_turn, self._job_types, holders, self._limits, now)
         if turn.claims:
             await failpoints.reach("runner.claim.after")
         for claim in turn.claims:
             attempt = Attempt(claim, self._workshop)
-            self._running[claim.job.id] = (RunningJob(claim.job.company_id, claim.job.job_type), attempt)
-            attempts.start_soon(self._run_attempt, claim.job.id, attempt, name=f"attempt at {claim.job.id}")
+            self._running[attempt] = RunningJob(claim.job.company_id, claim.job.job_type)
+            attempts.start_soon(self._run_attempt, attempt, name=f"attempt at {attempt.job_id}")
         later = turn.next_available_at
         return (math.inf if later is None else max(0.0, (later - now).total_seconds())), turn.cancel_requests
 
-    async def _run_attempt(self, job_id: str, attempt: Attempt) -> None:
+    async def _run_attempt(self, attempt: Attempt) -> None:
         try:
-            await attempt.run()
+            await attempt.run(partial(self._free_slot, attempt))
         except Unavailable as trouble:  # at the stop the outcome could not be stored: recovery will find the row
-            logger.warning("an outcome is not stored", extra={"job": job_id, "reason": str(trouble)})
+            logger.warning("an outcome is not stored", extra={"job": attempt.job_id, "reason": str(trouble)})
         finally:
-            del self._running[job_id]
-            self._news.set()
-            self._freed.set()
+            del self._running[attempt]
+            self._settling.discard(attempt)
+            self._wake()
+
+    def _free_slot(self, attempt: Attempt) -> None:
+        self._settling.add(attempt)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._freed.set()
 
     async def _watch_hub(self) -> None:
         cursor = 0

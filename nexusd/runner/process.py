@@ -45,7 +45,7 @@ logger = logging.getLogger("nexusd.runner")
 GO: Final = b"go\n"
 REPORT_MAX_BYTES: Final = 4096
 SHOWN_MAX_BYTES: Final = 100
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,16 @@ class Child(ABC):
         assert self.leader is not None
         return ProcessIdentity(tree.boot_id(), self.leader, tree.start_ticks(self.leader) or 0)
 
-    def start(self, output: int, progress: int, go: int) -> None:
-        """Start what holds the child. Raises OSError; its errno is never one that would blame the program."""
+    def start(self, output: int, progress: int, go: int, group: Path | None) -> None:
+        """Start what holds the child, in a cgroup if one is given.
+
+        Raises OSError; its errno is never one that would blame the program.
+        """
         self._report = report = Pipe()
+        argv = [*self.command(report.writing, progress), *self.spawn.argv]
         try:
             process = subprocess.Popen(
-                [*self.command(report.writing, progress), *self.spawn.argv],
+                argv if group is None else limits.run_in_group(group, argv),
                 cwd=self.spawn.workdir,
                 env={**self.spawn.environment, **self.variables(), PROGRESS_FD_VARIABLE: str(progress)},
                 stdin=go,
@@ -225,21 +229,20 @@ async def open_child(child: Child, output: Pipe, progress: Pipe, group_parent: P
 
     Raises OSError when it cannot be started.
     """
+    bounds = child.spawn.limits
     waiting, go = os.pipe()
     group: Path | None = None
     try:
         try:
-            child.start(output.writing, progress.writing, waiting)
+            if group_parent is not None and bounds.processes is not None:
+                group = limits.make_group(group_parent, child.spawn.attempt_id, bounds.processes)
+            child.start(output.writing, progress.writing, waiting, group)
         finally:
             os.close(waiting)
             output.close_writing()
             progress.close_writing()
         pids = await _wait_ready(child, progress)
-        bounds = child.spawn.limits
         limits.apply(pids, bounds, counts_processes=child.counts_processes)
-        if group_parent is not None and bounds.processes is not None:
-            group = limits.make_group(group_parent, child.spawn.attempt_id, bounds.processes)
-            limits.join_group(group, pids)
         with contextlib.suppress(BrokenPipeError):
             os.write(go, GO)
         yield child

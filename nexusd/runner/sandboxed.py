@@ -63,7 +63,7 @@ class SandboxedChild(Child):
         """Return process 1 and the program, which waits."""
         told = await self.next_report() or {}
         init = told.get("child-pid")
-        if not isinstance(init, int) or init not in tree.find_children(super().root):
+        if not isinstance(init, int) or tree.read_parent(init) != super().root:
             raise OSError(errno.EAGAIN, "bubblewrap could not make the sandbox")
         self._init = os.pidfd_open(init)
         if await said.receive_some(1) != bubblewrap.READY:

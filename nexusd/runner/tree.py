@@ -86,6 +86,12 @@ def signal_descendants(ancestor: int, number: signal.Signals) -> None:
                 signal_process(descriptor, number)
 
 
+def read_parent(pid: int) -> int | None:
+    """Return the parent of a process; None when it is gone."""
+    fields = _stat(pid)
+    return int(fields[_PARENT_FIELD]) if fields else None
+
+
 def find_children(pid: int) -> list[int]:
     """Return the children of a process, of each of its threads."""
     if not _lists_children():

@@ -35,7 +35,6 @@ CALLS: Final = {
     "write": os,
     "prlimit": resource,
     "make_group": limits,
-    "join_group": limits,
     "find_children": tree,
     "wait_readable": trio.lowlevel,
 }
@@ -190,7 +189,7 @@ async def test_a_sandbox_that_is_killed_while_it_is_made_is_found(tmp_path: Path
             async with open_pipe() as output, open_pipe() as progress:
                 waiting, go = os.pipe()
                 child = bubblewrap.make_child(make_spawn(tmp_path, word))
-                child.start(output.writing, progress.writing, waiting)
+                child.start(output.writing, progress.writing, waiting, None)
                 await trio.sleep(delay / 20_000)  # up to 3 ms: it is made in five
                 child.signal_holder(signal.SIGKILL)
                 await child.wait_holder()
