@@ -3,12 +3,14 @@
     pool         chooses, claims, and keeps the attempts that run
     attempt      one claim from its work directory to its outcome
     workdir      the private folder a child works in
+    programs     whether a program can be run at all
     supervision  a child's life: until it exits, or must end
-    process      one child: spawned, ended with its whole tree, reaped
+    containment  how children are held on this machine, as it was seen to work
+    process      one child and what holds it: `sandboxed` by `bubblewrap`, or `supervised` by the launcher
+    limits       what a child may use, set before its first instruction
     tree         who belongs to an attempt, and how they are ended
-    launcher     a program of its own that starts one child below bubblewrap's level: with `launch`, `reaper`, `landlock`,
-                 `seccomp` and `kernel`, which import nothing else
-    capture      the child's log and its progress, both bounded
+    exits        how a process ended that is not our child
+    capture      the child's log and its progress, both bounded, out of `pipes`
     verdict      how a child ended, as an outcome
     results      what the child left in `out/`, as assets
     recovery     what an earlier life of the daemon left behind

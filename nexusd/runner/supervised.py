@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+import nexusd
 from nexusd.runner import exits
 from nexusd.runner.process import Child
 from nexusd.store.jobs import Usage
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from nexusd.runner.process import Spawn
 
-LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
+LAUNCHER: Final = str(Path(nexusd.__file__).parent / "launcher" / "program.py")
 END_SECONDS: Final = 5.0
 """How long the launcher may take to kill what it supervises: it repeats until nobody is left."""
 

@@ -10,8 +10,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from nexusd.launcher import landlock, program
 from nexusd.renderers.job import PROGRESS_FD_VARIABLE
-from nexusd.runner import landlock, launcher
 from tests.support.frames import HANG_SECONDS
 from tests.support.renderers import PRELUDE
 
@@ -160,7 +160,7 @@ def open_launched(
     variables = {PROGRESS_FD_VARIABLE: str(telling)} if environment is None else environment
     words = ["--level", level, "--attempt", ATTEMPT, "--parent", str(os.getpid()), "--report", str(told)]
     words += ["--workdir", str(workdir), "--keep", str(telling), *options]
-    command = [sys.executable, "-I", "-S", launcher.__file__, *words, "--", *argv]
+    command = [sys.executable, "-I", "-S", program.__file__, *words, "--", *argv]
     given = (told, telling, *popen.pop("pass_fds", ()))
     process = subprocess.Popen([*wrapper, *command], stdin=go, cwd=workdir, env=variables, pass_fds=given, **popen)
     for descriptor in (go, told, telling):

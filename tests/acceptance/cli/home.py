@@ -73,6 +73,7 @@ class Home:
             "HOME": str(base / "home"),
             "PYTHONPATH": str(plug_in),
             "NEXUSD_RUNNING_JOBS": str(running_jobs),
+            "NEXUSD_STOP_DRAIN_SECONDS": "0",
             "TERM": "xterm-256color",
             "LC_ALL": "C.UTF-8",
         }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nexusd.runner import seccomp
+from nexusd.launcher import seccomp
 from tests.support.launchers import LEVELS, READ, landlock_version, open_launched, python_argv
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def test_the_work_directory_must_be_there(tmp_path: Path, level: str) -> None:
 WITHOUT = """
 import os, sys
 sys.path.append(sys.argv[1])
-from nexusd.runner import kernel, seccomp
+from nexusd.launcher import kernel, seccomp
 steps = [seccomp._load(0), *seccomp._refuse_if(0x15, 444 + int(sys.argv[2]), int(sys.argv[3])), seccomp._return(0x7fff0000)]
 kernel.prctl(38, 1, 0, 0, 0)
 seccomp.restrict(b"".join(steps))
@@ -250,7 +250,7 @@ os.execv(sys.argv[4], sys.argv[4:])
 @pytest.mark.parametrize("call", [0, 1, 2])
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP])
 def test_a_kernel_without_landlock_runs_nothing(tmp_path: Path, level: str, call: int, number: int) -> None:
-    root = seccomp.__file__.removesuffix("nexusd/runner/seccomp.py")
+    root = seccomp.__file__.removesuffix("nexusd/launcher/seccomp.py")
     kernel = [sys.executable, "-I", "-S", "-c", WITHOUT, root, str(call), str(number)]
     with open_launched(tmp_path, ["/usr/bin/touch", "ran"], level, *READING, wrapper=kernel) as launched:
         launched.main()

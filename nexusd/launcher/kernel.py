@@ -1,6 +1,6 @@
 """System calls that Python has no function for: prctl, capset, and whatever goes by its number.
 
-It does what `ctypes` does, without the five milliseconds that importing it takes. Part of `launcher`, see there.
+It does what `ctypes` does, without the five milliseconds that importing it takes. Part of the launcher: see `program`.
 """
 
 import _ctypes

@@ -1,16 +1,16 @@
 """Landlock: what a program may do with files, TCP and the processes outside, as far as the kernel's version knows of it.
 
-Part of `launcher`, see there. Invariant: what a version can handle is handled, so that whatever is not granted here is refused.
+See `program`. Invariant: what a version can handle is handled, so that whatever is not granted here is refused.
 Source: the kernel's Documentation/userspace-api/landlock.rst.
 
 What no version refuses: to look at a file's status, and to change mode, owner, times and extended attributes of a file that
 the user owns. Files of other processes in /proc stay closed where they tell more than `ps` does, since Landlock ties them to
-ptrace; but not to those who have capabilities, which `launch` gives up first.
+ptrace; but not to those who have capabilities, which `life` gives up first.
 """
 
 import posix
 
-from nexusd.runner import kernel
+from nexusd.launcher import kernel
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _CREATE_RULESET_VERSION = 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nexusd.runner import seccomp
+from nexusd.launcher import seccomp
 
 ALLOW, KILL = "allow", "kill"
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

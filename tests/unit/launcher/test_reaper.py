@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nexusd.runner import reaper
+from nexusd.launcher import reaper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,13 +58,13 @@ def test_who_is_gone_has_no_children() -> None:
 SLIM = """
 import sys
 sys.path.append(sys.argv[1])
-from nexusd.runner import landlock, launch, seccomp
+from nexusd.launcher import landlock, life, seccomp
 print(*(name for name in sys.modules if name.partition(".")[0] != "nexusd"))
 """
 
 
 def test_the_launcher_imports_nothing_that_takes_time() -> None:
-    root = reaper.__file__.removesuffix("nexusd/runner/reaper.py")
+    root = reaper.__file__.removesuffix("nexusd/launcher/reaper.py")
     bare = [sys.executable, "-I", "-S", "-c"]
     alone = subprocess.run([*bare, "import sys; print(*sys.modules)"], check=True, capture_output=True).stdout.split()
     loaded = subprocess.run([*bare, SLIM, root], check=True, capture_output=True).stdout.split()

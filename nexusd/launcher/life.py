@@ -1,14 +1,14 @@
 """One life of the launcher: its options, the child it makes of itself, and the wait for its end.
 
-Part of `launcher`, see there. Invariants: the program runs as restricted as was asked or not at all. Whatever needs memory or
+See `program`. Invariants: the program runs as restricted as was asked or not at all. Whatever needs memory or
 descriptors is done before the child is made known, since from then on the limits that are set on it are the program's.
 """
 
 import _signal  # type: ignore[import-not-found]  # what `signal` is made of; that takes nine milliseconds to import
 import posix
 
-from nexusd.runner import kernel
-from nexusd.runner.reaper import Reaper
+from nexusd.launcher import kernel
+from nexusd.launcher.reaper import Reaper
 
 EIO, ENOMEM = 5, 12
 MISUSED = 2
@@ -143,7 +143,7 @@ class Child:
 
     def _prepare(self) -> None:
         self.step = "landlock"
-        from nexusd.runner import landlock, seccomp
+        from nexusd.launcher import landlock, seccomp
 
         version = landlock.abi()
         self._ruleset = landlock.open_ruleset(version, self._options.workdir, self._options.read, self._options.network)
@@ -152,7 +152,7 @@ class Child:
         self.step = "exec"
 
     def _restrict(self) -> None:
-        from nexusd.runner import landlock, seccomp
+        from nexusd.launcher import landlock, seccomp
 
         self.step = "landlock"
         kernel.drop_capabilities()

@@ -1,6 +1,6 @@
 """The per-job supervisor: a program of its own that starts one renderer at the levels of containment below bubblewrap.
 
-    python -I -S .../launcher.py --level landlock|limits --attempt ID --parent PID --report FD --workdir DIR
+    python -I -S .../program.py --level landlock|limits --attempt ID --parent PID --report FD --workdir DIR
         [--network] [--keep FD]... [--read PATH]... -- PROGRAM ARG...
 
 What it is given: the work directory as its current one, the program's environment (to which it adds the mark
@@ -17,7 +17,7 @@ Without a fork the errno is the last line. Otherwise the status is; after an err
 
 SIGTERM, or the end of the parent, ends everything at once, with no grace. Every other signal that can be is ignored.
 
-This file is compiled at each start, so all else is in modules whose bytecode is kept: `launch` (a life), `reaper` (the end),
+This file is compiled at each start, so all else is in modules whose bytecode is kept: `life` (one life), `reaper` (the end),
 `landlock` and `seccomp` (the restrictions), `kernel` (system calls). They import each other and what is written in C: `os`,
 `signal`, `ctypes`, `typing` and `json` together would take as long as the interpreter itself, for each job.
 """
@@ -26,7 +26,7 @@ if __name__ == "__main__":
     import sys
 
     # At the end: nothing that is installed beside us may be taken for a module of the standard library.
-    sys.path.append(__file__.removesuffix("nexusd/runner/launcher.py"))
-    from nexusd.runner import launch
+    sys.path.append(__file__.removesuffix("nexusd/launcher/program.py"))
+    from nexusd.launcher import life
 
-    launch.main(sys.argv[1:])
+    life.main(sys.argv[1:])

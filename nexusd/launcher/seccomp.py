@@ -1,6 +1,6 @@
 """The filter of system calls: what Landlock does not see, and what no renderer has a use for.
 
-Part of `launcher`, see there. Invariants: a call by another architecture's table kills; x32's calls, which are the same ones
+See `program`. Invariants: a call by another architecture's table kills; x32's calls, which are the same ones
 by other numbers, are refused; whatever else is not named here is allowed.
 
 Sockets: without the network there are none but pairs of AF_UNIX, with it those of the Internet too. The pairs are streams: a
@@ -11,7 +11,7 @@ Source: seccomp(2), linux/bpf_common.h; the numbers are those of the kernel's ta
 import posix
 import sys
 
-from nexusd.runner import kernel
+from nexusd.launcher import kernel
 
 EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000

@@ -1,6 +1,6 @@
 """The end of an attempt's processes: every descendant is found, stopped, killed and reaped.
 
-Part of `launcher`, see there. This process is the subreaper: whoever loses its parent comes to us, whatever it did with
+Part of the launcher: see `program`. This process is the subreaper: whoever loses its parent comes to us, whatever it did with
 sessions, groups and its environment. So `reap` knows without a search when nothing is left, and a job that leaves nothing
 behind pays for none.
 

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from nexusd.runner import landlock
+from nexusd.launcher import landlock
 
 KNOWN = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16, 6: 16, 7: 16, 8: 16, 99: 16}
 """Version → how many rights on files."""
