@@ -26,9 +26,7 @@ OPEN_FILES_MAX: Final = 1024
 NICENESS: Final = 5
 CPU_GRACE_SECONDS: Final = 5
 CGROUPS: Final = Path("/sys/fs/cgroup")
-JOIN: Final = 'echo $$ >"$0" && unset PWD OLDPWD SHLVL && exec "$@"'
-HOLDERS: Final = 2
-"""How many processes of ours hold a program: they are in its group too."""
+JOIN: Final = 'echo $$ >"$1" && shift && unset PWD OLDPWD SHLVL && exec "$@"'
 GROUP_PREFIX: Final = "nexusd-"
 """Then come the daemon's pid and the attempt."""
 PROBE_NAME: Final = "probe"
@@ -115,7 +113,7 @@ def make_group(parent: Path, attempt_id: str, processes: int) -> Path:
     group = parent / f"{GROUP_PREFIX}{os.getpid()}-{attempt_id}"
     group.mkdir()
     try:
-        (group / "pids.max").write_text(str(processes + HOLDERS))
+        (group / "pids.max").write_text(str(processes))
     except BaseException:
         remove_group(group)
         raise
@@ -127,7 +125,7 @@ def run_in_group(group: Path, argv: Sequence[str]) -> list[str]:
 
     The process moves itself before it becomes the program: the kernel takes milliseconds for that, which the daemon has not.
     """
-    return ["/bin/sh", "-c", JOIN, str(group / "cgroup.procs"), *argv]
+    return ["/bin/sh", "-c", JOIN, "nexusd", str(group / "cgroup.procs"), *argv]
 
 
 def remove_group(group: Path) -> None:

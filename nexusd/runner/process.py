@@ -66,6 +66,8 @@ class Child(ABC):
 
     counts_processes = False
     """Whether it has a user namespace of its own."""
+    holders = 1
+    """How many processes of ours hold the program: in a cgroup they are counted too."""
 
     def __init__(self, spawn: Spawn) -> None:
         self.spawn = spawn
@@ -235,7 +237,7 @@ async def open_child(child: Child, output: Pipe, progress: Pipe, group_parent: P
     try:
         try:
             if group_parent is not None and bounds.processes is not None:
-                group = limits.make_group(group_parent, child.spawn.attempt_id, bounds.processes)
+                group = limits.make_group(group_parent, child.spawn.attempt_id, bounds.processes + child.holders)
             child.start(output.writing, progress.writing, waiting, group)
         finally:
             os.close(waiting)

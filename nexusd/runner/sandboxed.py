@@ -31,6 +31,7 @@ class SandboxedChild(Child):
     """A program in namespaces of its own."""
 
     counts_processes = True
+    holders = 2
 
     def __init__(self, spawn: Spawn, bwrap: str, reads: Sequence[str]) -> None:
         super().__init__(spawn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nexusd.contract.base import utc_now
@@ -9,7 +10,7 @@ from nexusd.errors import InvalidParam, InvalidRequest
 from nexusd.store import pauses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from nexusd.contract.pauses import PauseRequest, QueueState, ResumeRequest
     from nexusd.hub import Hub
@@ -36,7 +37,9 @@ class PauseService:
         Ordering: on return the pause is on disk, and nothing of it is claimed until it is lifted.
         """
         await self._refuse_unknown(request.job_type)
-        return await self._change(pauses.pause, request.job_type, request.reason, utc_now())
+        with self._waking_pool():
+            await self._database.write(pauses.pause, request.job_type, request.reason, utc_now())
+        return await self.get()
 
     async def resume(self, request: ResumeRequest) -> QueueState:
         """Lift one pause, or all.
@@ -46,18 +49,21 @@ class PauseService:
         if request.all and request.job_type is not None:
             wrong = InvalidParam("/all", "lifts every pause: leave out jobType, or this")
             raise InvalidRequest("either one job type or all can be resumed", (wrong,))
-        if request.all:
-            return await self._change(pauses.resume_all)
         await self._refuse_unknown(request.job_type)
-        return await self._change(pauses.resume, request.job_type)
+        with self._waking_pool():
+            if request.all:
+                await self._database.write(pauses.resume_all)
+            else:
+                await self._database.write(pauses.resume, request.job_type)
+        return await self.get()
 
-    async def _change(self, unit: Callable[..., None], *arguments: object) -> QueueState:
+    @contextmanager
+    def _waking_pool(self) -> Iterator[None]:
         """Cancellation: the change is made all the same, and the pool is told; its next unit comes after this one."""
         try:
-            await self._database.write(unit, *arguments)
+            yield
         finally:
             self._hub.publish_queue()
-        return await self.get()
 
     async def _refuse_unknown(self, job_type: str | None) -> None:
         """A misspelt job type would pause nothing in silence. One whose renderer is gone may still have jobs, or a pause."""

@@ -68,15 +68,6 @@ def pause(story: Story, failpoint: str) -> None:
     story.post_json("/v1/queue/resume", {"all": True})
 
 
-def retry(story: Story, failpoint: str) -> None:
-    """A new try at a job that is over."""
-    story.start(failpoint)
-    job_id = story.submit(DONE)
-    assert job_id is not None
-    story.program.follow_until(job_id)
-    story.post(f"{JOBS}/{job_id}/retry")
-
-
 def stop(story: Story, failpoint: str) -> None:
     """A stop while a job runs."""
     story.start(failpoint)
@@ -138,7 +129,6 @@ KILLS: Final[dict[Callable[[Story, str], None], list[str]]] = {
     time_out: ["runner.timeout.after"],
     fill: ["runner.quota.after"],
     pause: commits("pause", "resume", "resume_all"),
-    retry: commits("retry"),
     stop: [*both("runner.stop"), *commits("settle")],
     recover: [*both("recovery.kill", "recovery.settle"), "recovery.clear.after", *commits("settle_orphans")],
     upload: [*STORAGE, *commits("add")],

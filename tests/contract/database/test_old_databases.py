@@ -1,6 +1,6 @@
 """Databases that an older nexusd has written: today's code opens them and reads every row.
 
-`revision_0001.db.gz` was made by `python -m tests.contract.database.make FILE` when 0001 was the newest revision. It is frozen:
+`revision_N.db.gz` was made by `python -m tests.contract.database.make FILE` when N was the newest revision. It is frozen:
 a new revision gets a file of its own, and no file is ever made anew.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,7 @@ BROKEN = {
     "it talks nonsense": ("echo hello > /proc/self/fd/$FD", "is no report"),
     "it hangs": ("exec sleep 610.1", "a program did not end in it"),
     "it hangs, with a child": ("sleep 610.2; :", "a program did not end in it"),
-    "it does not exist": (None, "No such file"),
+    "it does not exist": (None, "No such file|not found"),
 }
 FIND_FD = 'while [ "$1" != --json-status-fd ]; do shift; done; FD=$2\n'
 
@@ -57,7 +58,7 @@ async def test_a_bubblewrap_that_does_not_work_is_not_believed(
     with pytest.raises(SandboxRefused) as refused:
         await find_containment(Level.BUBBLEWRAP, Level.LIMITS)
     assert "level bubblewrap (bubblewrap: " in str(refused.value)
-    assert reason in str(refused.value)
+    assert re.search(reason, str(refused.value))
     assert str(refused.value).endswith(": install bubblewrap, or allow less.")
     monkeypatch.undo()
     assert (children(), count_open_files(), find_named("610.")) == (set(), open_files, set())
