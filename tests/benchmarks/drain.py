@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.programs import Scratch
 
-JOBS_A_ROUND: Final = 100
+JOBS_A_ROUND: Final = 1000
 SLOTS: Final = 2
 ARGV: Final = ("/bin/cp", "input.json", "out/x.txt")
-TARGETS: Final = {Level.BUBBLEWRAP: Target(at_least=200)}
+TARGETS: Final = {Level.LIMITS: Target(at_least=500), Level.BUBBLEWRAP: Target(at_least=200)}
 BATCH: Final = {"items": [{"jobType": "probe", "input": {}, "maxAttempts": 1}] * JOBS_A_ROUND}
 
 
