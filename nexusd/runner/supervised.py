@@ -70,6 +70,7 @@ class SupervisedChild(Child):
     async def kill(self) -> bool:
         """Have the launcher end all, and hear from it how the program ended."""
         self.signal_holder(signal.SIGTERM)
+        self.signal_holder(signal.SIGCONT)  # the program may have stopped it
         with trio.move_on_after(END_SECONDS):
             await self.wait_holder()
         self.signal_holder(signal.SIGKILL)

@@ -14,9 +14,9 @@ import pytest
 import trio
 
 from nexusd.domain.ids import new_id
-from nexusd.runner import limits, tree
+from nexusd.runner import limits, process, tree
 from nexusd.runner.limits import ProcessLimits
-from nexusd.runner.pipes import open_pipe
+from nexusd.runner.pipes import Pipe, open_pipe
 from nexusd.runner.process import Child, Spawn, open_child
 from tests.support.daemons import wait_until
 from tests.support.processes import children, count_open_files, find_named
@@ -181,22 +181,34 @@ async def test_a_call_that_fails_leaves_nothing(
             return
 
 
-async def test_a_sandbox_that_is_killed_while_it_is_made_is_found(tmp_path: Path, bubblewrap: Containment) -> None:
-    left = 0
-    for delay in range(60):
-        word = f"nx-{new_id()}"
-        with leaving_nothing(bubblewrap, word):
-            async with open_pipe() as output, open_pipe() as progress:
-                waiting, go = os.pipe()
-                child = bubblewrap.make_child(make_spawn(tmp_path, word))
-                child.start(output.writing, progress.writing, waiting, None)
-                await trio.sleep(delay / 20_000)  # up to 3 ms: it is made in five
-                child.signal_holder(signal.SIGKILL)
-                await child.wait_holder()
-                left += bool(find_named(word))
-                assert await trio.to_thread.run_sync(tree.kill_orphans, child.spawn.attempt_id, None)
-                assert find_named(word) == set()
-                await child.end()
-                os.close(waiting)
-                os.close(go)
-    assert left > 0  # else the test has missed the moment, and shows nothing
+class FullPipe(Pipe):
+    """A pipe with no room left: who writes to it waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        os.set_blocking(self.writing, False)
+        with suppress(BlockingIOError):
+            while os.write(self.writing, b" " * 4096):
+                pass
+        os.set_blocking(self.writing, True)
+
+
+async def test_a_sandbox_that_is_killed_while_it_is_made_is_found(
+    tmp_path: Path, bubblewrap: Containment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = f"nx-{new_id()}"
+    with leaving_nothing(bubblewrap, word):
+        async with open_pipe() as output, open_pipe() as progress:
+            waiting, go = os.pipe()
+            child = bubblewrap.make_child(make_spawn(tmp_path, word))
+            monkeypatch.setattr(process, "Pipe", FullPipe)  # bubblewrap tells of its child before it lets it go on
+            child.start(output.writing, progress.writing, waiting, None)
+            await wait_until(lambda: len(find_named(word)) == 2)
+            child.signal_holder(signal.SIGKILL)
+            await child.wait_holder()
+            assert len(find_named(word)) == 1  # it waits for ever
+            assert await trio.to_thread.run_sync(tree.kill_orphans, child.spawn.attempt_id, None)
+            assert find_named(word) == set()
+            await child.end()
+            os.close(waiting)
+            os.close(go)
