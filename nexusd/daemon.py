@@ -138,8 +138,9 @@ async def serve(
         await database.write(companies.ensure_default, utc_now())
         workshop = await _make_workshop(settings, database, registry)
         await recover(database, workshop.work_directory)
-        app = create_app(_make_services(settings, listener, workshop, hub, activity))
-        pool = Pool(workshop, hub, _running_limits(settings, registry), settings.stop_drain_seconds)
+        circumstances = _find_circumstances(settings, registry)
+        app = create_app(_make_services(settings, listener, workshop, circumstances, hub, activity))
+        pool = Pool(workshop, hub, circumstances.limits, settings.stop_drain_seconds)
         drained = trio.Event()
 
         async def run_pool(*, task_status: trio.TaskStatus[None]) -> None:
@@ -151,7 +152,7 @@ async def serve(
         async with trio.open_nursery() as around:
             around.start_soon(systemd.feed_watchdog, name="watchdog")
             if settings.idle_exit_seconds is not None:
-                has_work = partial(database.read, queries.has_active_jobs, [spec.job_type for spec in registry])
+                has_work = partial(database.read, queries.has_active_jobs, circumstances.job_types)
                 around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, has_work, hub, stopping, name="idle")
             async with trio.open_nursery() as running:
                 await running.start(run_pool, name="pool")
@@ -171,13 +172,14 @@ def _tell_ready(listener: BoundListener) -> None:
     systemd.notify("READY=1", f"STATUS=listening on {listener.path}")
 
 
-def _running_limits(settings: Settings, registry: Registry) -> RunningLimits:
-    return RunningLimits(
+def _find_circumstances(settings: Settings, registry: Registry) -> Circumstances:
+    limits = RunningLimits(
         total=settings.running_jobs,
         per_job_type=settings.running_jobs_per_type,
         per_company=settings.running_jobs_per_company,
         slots_per_job_type={spec.job_type: spec.slots for spec in registry} | settings.slots_per_type,
     )
+    return Circumstances(limits, frozenset(spec.job_type for spec in registry))
 
 
 async def _make_workshop(settings: Settings, database: Database, registry: Registry) -> Workshop:
@@ -200,11 +202,17 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
     )
 
 
-def _make_services(settings: Settings, listener: BoundListener, workshop: Workshop, hub: Hub, activity: Activity) -> Services:
+def _make_services(
+    settings: Settings,
+    listener: BoundListener,
+    workshop: Workshop,
+    circumstances: Circumstances,
+    hub: Hub,
+    activity: Activity,
+) -> Services:
     database, registry = workshop.database, workshop.registry
     known = CompanyService(database)
-    running = _running_limits(settings, registry)
-    circumstances = Circumstances(running, frozenset(spec.job_type for spec in registry))
+    running = circumstances.limits
     limits = contract.Limits(
         running_jobs=running.total,
         running_jobs_per_company=running.per_company,

@@ -112,12 +112,12 @@ class _Lane:
 
 def _lanes(rules: Rules, works: Sequence[Work]) -> Iterator[_Lane]:
     """Yield every lane that these jobs stand in."""
-    yield _Lane(rules.total, rules.slots_of)
-    for job_type in {work.job_type for work in works} & rules.per_job_type.keys():
-        yield _Lane(rules.per_job_type[job_type], _one, job_type=job_type)
-    if rules.per_company is not None:
+    yield _Lane(rules.limits.total, rules.limits.slots)
+    for job_type in {work.job_type for work in works} & rules.limits.per_job_type.keys():
+        yield _Lane(rules.limits.per_job_type[job_type], _one, job_type=job_type)
+    if rules.limits.per_company is not None:
         for company_id in {work.company_id for work in works}:
-            yield _Lane(rules.per_company, _one, company_id=company_id)
+            yield _Lane(rules.limits.per_company, _one, company_id=company_id)
 
 
 def _one(_job_type: str) -> int:

@@ -5,12 +5,14 @@ Owns no decision: `estimate` and `why` read them. Who starts next is the busines
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
+
+    from nexusd.domain.schedule import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +26,11 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one moment. `total` counts slots, the other limits count jobs; what is not named has no limit of its own.
+    """The rules of one moment. `job_types` are those that have a renderer."""
 
-    `job_types` are those that have a renderer. A job holds one slot, if `slots_per_job_type` does not say otherwise.
-    """
-
-    total: int
+    limits: Limits
     job_types: frozenset[str]
-    per_job_type: Mapping[str, int] = field(default_factory=dict)
-    per_company: int | None = None
-    slots_per_job_type: Mapping[str, int] = field(default_factory=dict)
     pauses: Sequence[Pause] = ()
-
-    def slots_of(self, job_type: str) -> int:
-        """Return how many slots a job of this type holds while it runs: all of them, if it costs more than there are."""
-        return max(1, min(self.slots_per_job_type.get(job_type, 1), self.total))
 
     def pauses_of(self, job_type: str) -> list[Pause]:
         """Return the pauses that hold this job type back, that of the whole queue first."""
@@ -47,5 +39,6 @@ class Rules:
 
     def may_start(self, job_type: str) -> bool:
         """Tell whether jobs of this type start at all, sooner or later, as long as the rules stay."""
-        has_room = 0 not in (self.total, self.per_job_type.get(job_type), self.per_company)
+        limits = self.limits
+        has_room = 0 not in (limits.total, limits.per_job_type.get(job_type), limits.per_company)
         return job_type in self.job_types and has_room and not self.pauses_of(job_type)

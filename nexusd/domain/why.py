@@ -109,16 +109,16 @@ def _paused(pause: Pause) -> Reason:
 def _limits_reached(facts: QueuedFacts) -> Iterator[Reason]:
     """The narrowest limit first: the total is what everybody waits for."""
     rules, job_type = facts.rules, facts.job_type
-    if (limit := rules.per_job_type.get(job_type)) is not None:
+    if (limit := rules.limits.per_job_type.get(job_type)) is not None:
         held = [holder.job_id for holder in facts.running if holder.job_type == job_type]
         if len(held) >= limit:
             yield _limit_reached("job_type", f"jobs of type {job_type}", limit, held)
-    if (limit := rules.per_company) is not None:
+    if (limit := rules.limits.per_company) is not None:
         held = [holder.job_id for holder in facts.running if holder.company_id == facts.company_id]
         if len(held) >= limit:
             yield _limit_reached("company", "jobs of its company", limit, held)
-    if _slots_held(facts) + rules.slots_of(job_type) > rules.total:
-        yield _limit_reached("total", "slots", rules.total, [holder.job_id for holder in facts.running])
+    if _slots_held(facts) + rules.limits.slots(job_type) > rules.limits.total:
+        yield _limit_reached("total", "slots", rules.limits.total, [holder.job_id for holder in facts.running])
 
 
 def _limit_reached(limit: str, what: str, allowed: int, held_by: Sequence[str]) -> Reason:
@@ -133,7 +133,7 @@ def _limit_reached(limit: str, what: str, allowed: int, held_by: Sequence[str]) 
 
 
 def _slots_held(facts: QueuedFacts) -> int:
-    return sum(facts.rules.slots_of(holder.job_type) for holder in facts.running)
+    return sum(facts.rules.limits.slots(holder.job_type) for holder in facts.running)
 
 
 def _rivals_ahead(facts: QueuedFacts) -> Counter[tuple[str, str]]:
@@ -143,9 +143,9 @@ def _rivals_ahead(facts: QueuedFacts) -> Counter[tuple[str, str]]:
     companies = Counter(holder.company_id for holder in facts.running)
     rivals: Counter[tuple[str, str]] = Counter()
     for (company_id, job_type), count in facts.ahead.items():
-        room = rules.per_job_type.get(job_type, types[job_type] + count) - types[job_type]
-        if rules.per_company is not None:
-            room = min(room, rules.per_company - companies[company_id])
+        room = rules.limits.per_job_type.get(job_type, types[job_type] + count) - types[job_type]
+        if rules.limits.per_company is not None:
+            room = min(room, rules.limits.per_company - companies[company_id])
         if rules.may_start(job_type):
             rivals[company_id, job_type] = max(0, min(count, room))
     return rivals
@@ -155,13 +155,13 @@ def _has_room_beside(facts: QueuedFacts, rivals: Counter[tuple[str, str]]) -> bo
     """Tell whether the job could start together with all that runs and all that may start before it."""
     rules, held = facts.rules, Counter((holder.company_id, holder.job_type) for holder in facts.running)
     beside = held + rivals
-    slots = sum(count * rules.slots_of(job_type) for (_, job_type), count in beside.items())
+    slots = sum(count * rules.limits.slots(job_type) for (_, job_type), count in beside.items())
     alike = sum(count for (_, job_type), count in beside.items() if job_type == facts.job_type)
     siblings = sum(count for (company_id, _), count in beside.items() if company_id == facts.company_id)
     return (
-        slots + rules.slots_of(facts.job_type) <= rules.total
-        and alike < rules.per_job_type.get(facts.job_type, alike + 1)
-        and (rules.per_company is None or siblings < rules.per_company)
+        slots + rules.limits.slots(facts.job_type) <= rules.limits.total
+        and alike < rules.limits.per_job_type.get(facts.job_type, alike + 1)
+        and (rules.limits.per_company is None or siblings < rules.limits.per_company)
     )
 
 

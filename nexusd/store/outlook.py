@@ -91,15 +91,7 @@ class Outlook:
 
 def gather_rules(connection: Connection, circumstances: Circumstances) -> Rules:
     """Return the rules of this moment. The one place that knows where limits and pauses come from."""
-    limits = circumstances.limits
-    return Rules(
-        total=limits.total,
-        job_types=circumstances.job_types,
-        per_job_type=limits.per_job_type,
-        per_company=limits.per_company,
-        slots_per_job_type=limits.slots_per_job_type,
-        pauses=find_pauses(connection),
-    )
+    return Rules(circumstances.limits, circumstances.job_types, find_pauses(connection))
 
 
 def look(connection: Connection, circumstances: Circumstances, job: JobSummary | None = None) -> Outlook:

@@ -17,7 +17,7 @@ from nexusd.store.rows import ATTEMPT_COLUMNS, SUMMARY_COLUMNS, decode_cursor, n
 from nexusd.store.tables import ASSETS, ATTEMPTS, JOBS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Select
@@ -152,7 +152,7 @@ def count(connection: Connection) -> Counts:
     )
 
 
-def has_active_jobs(connection: Connection, job_types: Sequence[str]) -> bool:
+def has_active_jobs(connection: Connection, job_types: Collection[str]) -> bool:
     """Tell whether any job runs, or one of these types is queued or waiting to be tried again."""
     can_start = and_(JOBS.c.status == "queued", JOBS.c.job_type.in_(job_types))
     query = select(JOBS.c.id).where(or_(JOBS.c.status == "running", can_start)).limit(1)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nexusd.domain.estimate import Load, Work, find_empty, find_start, usual_seconds, wait_seconds
 from nexusd.domain.rules import Pause, Rules
+from tests.support.rules import make_rules
 from tests.support.stores import NOON
 
 if TYPE_CHECKING:
@@ -69,22 +70,22 @@ def test_jobs_that_cost_more_than_one_slot(running: list[Load], ahead: list[Load
 @pytest.mark.parametrize(
     ("rules", "running", "ahead", "expected"),
     [
-        pytest.param(Rules(2, TYPES), jobs(("x", 8)), jobs(), 0, id="a free slot"),
-        pytest.param(Rules(1, TYPES), jobs(("x", 8)), jobs(("y", 2)), 10, id="all jobs share the slots"),
-        pytest.param(Rules(2, TYPES, {"x": 1}), jobs(("x", 8)), jobs(), 8, id="its type is full, slots are free"),
-        pytest.param(Rules(2, TYPES, {"y": 1}), jobs(("y", 8)), jobs(), 0, id="another type is full"),
+        pytest.param(make_rules(2, TYPES), jobs(("x", 8)), jobs(), 0, id="a free slot"),
+        pytest.param(make_rules(1, TYPES), jobs(("x", 8)), jobs(("y", 2)), 10, id="all jobs share the slots"),
+        pytest.param(make_rules(2, TYPES, {"x": 1}), jobs(("x", 8)), jobs(), 8, id="its type is full, slots are free"),
+        pytest.param(make_rules(2, TYPES, {"y": 1}), jobs(("y", 8)), jobs(), 0, id="another type is full"),
         pytest.param(
-            Rules(9, TYPES, {"x": 2}), jobs(("x", 8), ("x", 4)), jobs(("x", 6), ("y", None)), 9, id="lane of the type"
+            make_rules(9, TYPES, {"x": 2}), jobs(("x", 8), ("x", 4)), jobs(("x", 6), ("y", None)), 9, id="lane of the type"
         ),
-        pytest.param(Rules(9, TYPES, per_company=1), jobs(("y", 8)), jobs(), 8, id="its company is full"),
-        pytest.param(Rules(9, TYPES, per_company=1), jobs(("y", 8), company="b"), jobs(), 0, id="another company is full"),
-        pytest.param(Rules(1, TYPES, {"x": 1}), jobs(("y", 20)), jobs(("x", 2)), 22, id="the slowest lane decides"),
-        pytest.param(Rules(4, TYPES, slots_per_job_type={"x": 4}), jobs(("y", 20)), jobs(), 20, id="needs all slots"),
-        pytest.param(Rules(1, frozenset("y")), jobs(), jobs(), None, id="no renderer"),
-        pytest.param(Rules(1, TYPES, pauses=[Pause("x", None, NOON)]), jobs(), jobs(), None, id="paused"),
-        pytest.param(Rules(1, TYPES, {"x": 0}), jobs(), jobs(), None, id="a limit of 0"),
-        pytest.param(Rules(1, TYPES, pauses=[Pause("y", None, NOON)]), jobs(), jobs(("y", 9)), 0, id="ahead, but paused"),
-        pytest.param(Rules(1, TYPES), jobs(), jobs(("gone", None)), 0, id="ahead, but without a renderer"),
+        pytest.param(make_rules(9, TYPES, per_company=1), jobs(("y", 8)), jobs(), 8, id="its company is full"),
+        pytest.param(make_rules(9, TYPES, per_company=1), jobs(("y", 8), company="b"), jobs(), 0, id="another company is full"),
+        pytest.param(make_rules(1, TYPES, {"x": 1}), jobs(("y", 20)), jobs(("x", 2)), 22, id="the slowest lane decides"),
+        pytest.param(make_rules(4, TYPES, slots_per_job_type={"x": 4}), jobs(("y", 20)), jobs(), 20, id="needs all slots"),
+        pytest.param(make_rules(1, frozenset("y")), jobs(), jobs(), None, id="no renderer"),
+        pytest.param(make_rules(1, TYPES, pauses=[Pause("x", None, NOON)]), jobs(), jobs(), None, id="paused"),
+        pytest.param(make_rules(1, TYPES, {"x": 0}), jobs(), jobs(), None, id="a limit of 0"),
+        pytest.param(make_rules(1, TYPES, pauses=[Pause("y", None, NOON)]), jobs(), jobs(("y", 9)), 0, id="ahead, but paused"),
+        pytest.param(make_rules(1, TYPES), jobs(), jobs(("gone", None)), 0, id="ahead, but without a renderer"),
     ],
 )
 def test_when_a_job_of_type_x_starts(rules: Rules, running: list[Work], ahead: list[Work], expected: float | None) -> None:
@@ -94,15 +95,17 @@ def test_when_a_job_of_type_x_starts(rules: Rules, running: list[Work], ahead: l
 @pytest.mark.parametrize(
     ("rules", "running", "queued", "expected"),
     [
-        pytest.param(Rules(2, TYPES), jobs(("x", 8)), [Work("a", "x", 3, 4)], 10, id="work / slots"),
-        pytest.param(Rules(2, TYPES), jobs(("x", 30)), jobs(("x", 3)), 30, id="not before the longest job ends"),
-        pytest.param(Rules(9, TYPES, {"x": 1}), jobs(("x", 8)), [Work("a", "x", 3, 4)], 20, id="the busiest lane"),
-        pytest.param(Rules(9, TYPES, per_company=1), jobs(("x", 8)), [Work("a", "y", 3, 4)], 20, id="a company's lane"),
-        pytest.param(Rules(1, TYPES), jobs(("x", -5)), jobs(("x", 3)), 3, id="overdue"),
-        pytest.param(Rules(1, TYPES), jobs(("x", None)), jobs(("x", 3)), None, id="one that runs is unknown"),
-        pytest.param(Rules(1, TYPES), jobs(("x", 1)), jobs(("y", None)), None, id="one that waits is unknown"),
-        pytest.param(Rules(1, TYPES, pauses=[Pause("y", None, NOON)]), jobs(), jobs(("y", 1)), None, id="one is paused"),
-        pytest.param(Rules(1, TYPES, {"x": 0}), jobs(("x", 4)), jobs(("y", 1)), 5, id="a limit that was lowered meanwhile"),
+        pytest.param(make_rules(2, TYPES), jobs(("x", 8)), [Work("a", "x", 3, 4)], 10, id="work / slots"),
+        pytest.param(make_rules(2, TYPES), jobs(("x", 30)), jobs(("x", 3)), 30, id="not before the longest job ends"),
+        pytest.param(make_rules(9, TYPES, {"x": 1}), jobs(("x", 8)), [Work("a", "x", 3, 4)], 20, id="the busiest lane"),
+        pytest.param(make_rules(9, TYPES, per_company=1), jobs(("x", 8)), [Work("a", "y", 3, 4)], 20, id="a company's lane"),
+        pytest.param(make_rules(1, TYPES), jobs(("x", -5)), jobs(("x", 3)), 3, id="overdue"),
+        pytest.param(make_rules(1, TYPES), jobs(("x", None)), jobs(("x", 3)), None, id="one that runs is unknown"),
+        pytest.param(make_rules(1, TYPES), jobs(("x", 1)), jobs(("y", None)), None, id="one that waits is unknown"),
+        pytest.param(make_rules(1, TYPES, pauses=[Pause("y", None, NOON)]), jobs(), jobs(("y", 1)), None, id="one is paused"),
+        pytest.param(
+            make_rules(1, TYPES, {"x": 0}), jobs(("x", 4)), jobs(("y", 1)), 5, id="a limit that was lowered meanwhile"
+        ),
     ],
 )
 def test_when_the_queue_is_worked_off(rules: Rules, running: list[Work], queued: list[Work], expected: float | None) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nexusd.domain.rules import Pause, Rules
+from nexusd.domain.rules import Pause
+from tests.support.rules import make_rules
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 ALL = Pause(None, "backup", NOON)
@@ -29,16 +30,16 @@ VIDEO = Pause("video", None, NOON)
     ],
 )
 def test_what_starts_at_all(fields: dict[str, Any], video: bool, text: bool) -> None:
-    rules = Rules(**{"total": 2, "job_types": frozenset({"video", "text"}), **fields})
+    rules = make_rules(**{"total": 2, "job_types": frozenset({"video", "text"}), **fields})
     assert (rules.may_start("video"), rules.may_start("text")) == (video, text)
 
 
 def test_a_job_costs_one_slot_unless_something_else_is_said() -> None:
-    rules = Rules(4, frozenset(), slots_per_job_type={"video": 3, "film": 9, "odd": 0})
-    assert [rules.slots_of(job_type) for job_type in ("text", "video", "film", "odd")] == [1, 3, 4, 1]
+    rules = make_rules(4, frozenset(), slots_per_job_type={"video": 3, "film": 9, "odd": 0})
+    assert [rules.limits.slots(job_type) for job_type in ("text", "video", "film", "odd")] == [1, 3, 4, 1]
 
 
 def test_the_pause_of_the_whole_queue_comes_first() -> None:
-    rules = Rules(1, frozenset(), pauses=[VIDEO, Pause("text", None, NOON), ALL])
+    rules = make_rules(1, frozenset(), pauses=[VIDEO, Pause("text", None, NOON), ALL])
     assert rules.pauses_of("video") == [ALL, VIDEO]
     assert rules.pauses_of("other") == [ALL]

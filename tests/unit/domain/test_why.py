@@ -22,6 +22,7 @@ from nexusd.domain.reasons import (
 from nexusd.domain.rules import Pause, Rules
 from nexusd.domain.states import ErrorCode
 from nexusd.domain.why import why_cancelled, why_done, why_failed, why_queued, why_running
+from tests.support.rules import make_rules
 from tests.support.stores import NOON
 
 TYPES = frozenset({"x", "y"})
@@ -29,7 +30,7 @@ CODES = list(ReasonCode)
 
 
 def queued(rules: Rules | None = None, **fields: Any) -> list[Reason]:
-    return why_queued(QueuedFacts(**{"company_id": "a", "job_type": "x", "rules": rules or Rules(2, TYPES), **fields}))
+    return why_queued(QueuedFacts(**{"company_id": "a", "job_type": "x", "rules": rules or make_rules(2, TYPES), **fields}))
 
 
 def busy(*job_types: str, company: str = "a") -> list[Holder]:
@@ -43,49 +44,62 @@ def codes(reasons: list[Reason]) -> list[str]:
 @pytest.mark.parametrize(
     ("rules", "fields", "expected"),
     [
-        pytest.param(Rules(2, TYPES), {}, "starting", id="nothing holds it"),
-        pytest.param(Rules(2, TYPES), {"running": busy("x")}, "starting", id="a slot is free"),
-        pytest.param(Rules(2, frozenset("y")), {}, "renderer_missing", id="no renderer"),
-        pytest.param(Rules(2, TYPES), {"unavailable": "pip install d2"}, "renderer_unavailable", id="a tool is missing"),
-        pytest.param(Rules(2, TYPES, pauses=[Pause(None, "x", NOON)]), {}, "paused", id="the queue is paused"),
-        pytest.param(Rules(2, TYPES, pauses=[Pause("x", None, NOON)]), {}, "paused", id="its type is paused"),
-        pytest.param(Rules(2, TYPES, pauses=[Pause("y", None, NOON)]), {}, "starting", id="another type is paused"),
-        pytest.param(Rules(2, TYPES), {"is_stopping": True}, "stopping", id="the daemon stops"),
-        pytest.param(Rules(2, TYPES), {"available_at": NOON}, "backing_off", id="it backs off"),
-        pytest.param(Rules(2, TYPES), {"running": busy("x", "y")}, "limit_reached", id="no slot is free"),
-        pytest.param(Rules(2, TYPES, {"x": 1}), {"running": busy("x")}, "limit_reached", id="its type is full"),
-        pytest.param(Rules(2, TYPES, {"y": 1}), {"running": busy("y")}, "starting", id="another type is full"),
-        pytest.param(Rules(2, TYPES, {"x": 0}), {}, "limit_reached", id="its type never starts"),
-        pytest.param(Rules(2, TYPES, per_company=1), {"running": busy("y")}, "limit_reached", id="its company is full"),
-        pytest.param(Rules(2, TYPES, per_company=1), {"running": busy("y", company="b")}, "starting", id="another is full"),
+        pytest.param(make_rules(2, TYPES), {}, "starting", id="nothing holds it"),
+        pytest.param(make_rules(2, TYPES), {"running": busy("x")}, "starting", id="a slot is free"),
+        pytest.param(make_rules(2, frozenset("y")), {}, "renderer_missing", id="no renderer"),
+        pytest.param(make_rules(2, TYPES), {"unavailable": "pip install d2"}, "renderer_unavailable", id="a tool is missing"),
+        pytest.param(make_rules(2, TYPES, pauses=[Pause(None, "x", NOON)]), {}, "paused", id="the queue is paused"),
+        pytest.param(make_rules(2, TYPES, pauses=[Pause("x", None, NOON)]), {}, "paused", id="its type is paused"),
+        pytest.param(make_rules(2, TYPES, pauses=[Pause("y", None, NOON)]), {}, "starting", id="another type is paused"),
+        pytest.param(make_rules(2, TYPES), {"is_stopping": True}, "stopping", id="the daemon stops"),
+        pytest.param(make_rules(2, TYPES), {"available_at": NOON}, "backing_off", id="it backs off"),
+        pytest.param(make_rules(2, TYPES), {"running": busy("x", "y")}, "limit_reached", id="no slot is free"),
+        pytest.param(make_rules(2, TYPES, {"x": 1}), {"running": busy("x")}, "limit_reached", id="its type is full"),
+        pytest.param(make_rules(2, TYPES, {"y": 1}), {"running": busy("y")}, "starting", id="another type is full"),
+        pytest.param(make_rules(2, TYPES, {"x": 0}), {}, "limit_reached", id="its type never starts"),
+        pytest.param(make_rules(2, TYPES, per_company=1), {"running": busy("y")}, "limit_reached", id="its company is full"),
         pytest.param(
-            Rules(4, TYPES, slots_per_job_type={"x": 4}), {"running": busy("y")}, "limit_reached", id="needs all slots"
-        ),
-        pytest.param(Rules(2, TYPES), {"ahead": {("b", "y"): 1}}, "starting", id="both start now"),
-        pytest.param(Rules(2, TYPES), {"ahead": {("b", "y"): 2}}, "waiting_turn", id="others start now"),
-        pytest.param(
-            Rules(2, TYPES), {"ahead": {("b", "y"): 3}, "running": busy("x", "x")}, "limit_reached waiting_turn", id="a queue"
+            make_rules(2, TYPES, per_company=1), {"running": busy("y", company="b")}, "starting", id="another is full"
         ),
         pytest.param(
-            Rules(2, TYPES, pauses=[Pause("y", None, NOON)]),
+            make_rules(4, TYPES, slots_per_job_type={"x": 4}), {"running": busy("y")}, "limit_reached", id="needs all slots"
+        ),
+        pytest.param(make_rules(2, TYPES), {"ahead": {("b", "y"): 1}}, "starting", id="both start now"),
+        pytest.param(make_rules(2, TYPES), {"ahead": {("b", "y"): 2}}, "waiting_turn", id="others start now"),
+        pytest.param(
+            make_rules(2, TYPES),
+            {"ahead": {("b", "y"): 3}, "running": busy("x", "x")},
+            "limit_reached waiting_turn",
+            id="a queue",
+        ),
+        pytest.param(
+            make_rules(2, TYPES, pauses=[Pause("y", None, NOON)]),
             {"ahead": {("b", "y"): 9}},
             "starting",
             id="those ahead are paused",
         ),
-        pytest.param(Rules(2, TYPES), {"ahead": {("b", "gone"): 9}}, "starting", id="those ahead have no renderer"),
+        pytest.param(make_rules(2, TYPES), {"ahead": {("b", "gone"): 9}}, "starting", id="those ahead have no renderer"),
         pytest.param(
-            Rules(2, TYPES, {"y": 1}), {"ahead": {("b", "y"): 9}, "running": busy("y")}, "starting", id="those ahead are full"
+            make_rules(2, TYPES, {"y": 1}),
+            {"ahead": {("b", "y"): 9}, "running": busy("y")},
+            "starting",
+            id="those ahead are full",
         ),
-        pytest.param(Rules(9, TYPES, {"x": 1}), {"ahead": {("b", "x"): 1}}, "waiting_turn", id="one ahead fills the type"),
+        pytest.param(make_rules(9, TYPES, {"x": 1}), {"ahead": {("b", "x"): 1}}, "waiting_turn", id="one ahead fills the type"),
         pytest.param(
-            Rules(9, TYPES, per_company=1), {"ahead": {("a", "y"): 1}}, "waiting_turn", id="one ahead fills the company"
-        ),
-        pytest.param(Rules(3, TYPES, per_company=1), {"ahead": {("b", "y"): 9}}, "starting", id="their company is full soon"),
-        pytest.param(
-            Rules(4, TYPES, slots_per_job_type={"y": 4}), {"ahead": {("b", "y"): 1}}, "waiting_turn", id="one ahead takes all"
+            make_rules(9, TYPES, per_company=1), {"ahead": {("a", "y"): 1}}, "waiting_turn", id="one ahead fills the company"
         ),
         pytest.param(
-            Rules(1, frozenset("y"), {"x": 0}, 1, pauses=[Pause("x", None, NOON), Pause(None, None, NOON)]),
+            make_rules(3, TYPES, per_company=1), {"ahead": {("b", "y"): 9}}, "starting", id="their company is full soon"
+        ),
+        pytest.param(
+            make_rules(4, TYPES, slots_per_job_type={"y": 4}),
+            {"ahead": {("b", "y"): 1}},
+            "waiting_turn",
+            id="one ahead takes all",
+        ),
+        pytest.param(
+            make_rules(1, frozenset("y"), {"x": 0}, 1, pauses=[Pause("x", None, NOON), Pause(None, None, NOON)]),
             {
                 "is_stopping": True,
                 "unavailable": "z",
@@ -105,47 +119,62 @@ def test_what_holds_a_queued_job(rules: Rules, fields: dict[str, Any], expected:
 @pytest.mark.parametrize(
     ("rules", "fields", "data", "says"),
     [
-        (Rules(2, frozenset("y")), {}, {"job_type": "x"}, "no renderer for x"),
-        (Rules(2, TYPES), {"unavailable": "pip install d2"}, {"job_type": "x", "remedy": "pip install d2"}, "pip install d2"),
+        (make_rules(2, frozenset("y")), {}, {"job_type": "x"}, "no renderer for x"),
         (
-            Rules(2, TYPES, pauses=[Pause(None, "backup", NOON)]),
+            make_rules(2, TYPES),
+            {"unavailable": "pip install d2"},
+            {"job_type": "x", "remedy": "pip install d2"},
+            "pip install d2",
+        ),
+        (
+            make_rules(2, TYPES, pauses=[Pause(None, "backup", NOON)]),
             {},
             {"scope": "queue", "job_type": None, "since": NOON, "pause_reason": "backup"},
             "The queue is paused: backup",
         ),
         (
-            Rules(2, TYPES, pauses=[Pause("x", None, NOON)]),
+            make_rules(2, TYPES, pauses=[Pause("x", None, NOON)]),
             {},
             {"scope": "job_type", "job_type": "x", "since": NOON, "pause_reason": None},
             "Jobs of type x are paused. ",
         ),
         (
-            Rules(2, TYPES),
+            make_rules(2, TYPES),
             {"available_at": NOON, "last_outcome": "killed"},
             {"until": NOON, "last_outcome": "killed"},
             "after an attempt that ended killed",
         ),
         (
-            Rules(2, TYPES),
+            make_rules(2, TYPES),
             {"running": busy("x", "y")},
             {"limit": "total", "allowed": 2, "held_by": ["job-0", "job-1"]},
             "2 slots, and 2 jobs run",
         ),
         (
-            Rules(9, TYPES, {"x": 1}),
+            make_rules(9, TYPES, {"x": 1}),
             {"running": busy("y", "x")},
             {"limit": "job_type", "allowed": 1, "held_by": ["job-1"]},
             "of jobs of type x at most 1 ",
         ),
-        (Rules(9, TYPES, {"x": 0}), {}, {"limit": "job_type", "allowed": 0, "held_by": []}, "no jobs of type x run at all"),
         (
-            Rules(9, TYPES, per_company=1),
+            make_rules(9, TYPES, {"x": 0}),
+            {},
+            {"limit": "job_type", "allowed": 0, "held_by": []},
+            "no jobs of type x run at all",
+        ),
+        (
+            make_rules(9, TYPES, per_company=1),
             {"running": [*busy("y", company="b"), Holder("mine", "a", "y")]},
             {"limit": "company", "allowed": 1, "held_by": ["mine"]},
             "of jobs of its company at most 1 ",
         ),
-        (Rules(2, TYPES), {"ahead": {("b", "y"): 2, ("a", "gone"): 5}}, {"position": 8, "ahead": 2}, "behind 2 jobs that may"),
-        (Rules(9, TYPES), {"ahead": {("b", "y"): 2}}, {"position": 3}, "starts now"),
+        (
+            make_rules(2, TYPES),
+            {"ahead": {("b", "y"): 2, ("a", "gone"): 5}},
+            {"position": 8, "ahead": 2},
+            "behind 2 jobs that may",
+        ),
+        (make_rules(9, TYPES), {"ahead": {("b", "y"): 2}}, {"position": 3}, "starts now"),
     ],
 )
 def test_what_a_reason_knows(rules: Rules, fields: dict[str, Any], data: dict[str, Any], says: str) -> None:
@@ -155,7 +184,7 @@ def test_what_a_reason_knows(rules: Rules, fields: dict[str, Any], data: dict[st
 
 
 def test_of_many_that_hold_a_limit_some_are_named() -> None:
-    [reason] = queued(Rules(30, TYPES, {"x": 25}), running=busy(*"x" * 25))
+    [reason] = queued(make_rules(30, TYPES, {"x": 25}), running=busy(*"x" * 25))
     assert reason.data["held_by"] == [f"job-{number}" for number in range(HELD_BY_MAX)]
     assert reason.data["allowed"] == 25
 
@@ -214,7 +243,7 @@ def test_a_long_message_is_cut_in_the_sentence_and_whole_in_the_data() -> None:
 
 job_types = st.sampled_from("xyz")
 rule_sets = st.builds(
-    Rules,
+    make_rules,
     st.integers(0, 3),
     st.frozensets(job_types),
     st.dictionaries(job_types, st.integers(0, 2)),
