@@ -229,7 +229,7 @@ def _make_services(
     containment = contract.Containment(level=held.level.value, processes=held.process_bound, refused=dict(held.refusals))
     return Services(
         companies=known,
-        jobs=JobService(database, known, registry, circumstances),
+        jobs=JobService(database, known, registry, circumstances, hub),
         logs=LogService(database, known, workshop.log_directory),
         why=WhyService(database, known, registry, circumstances, hub),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),

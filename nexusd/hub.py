@@ -1,8 +1,8 @@
 """Wake-ups: tells waiting tasks that the store holds something newer, or that the daemon stops. Carries no data.
 
-Owns two numbers and the tasks that wait for higher ones: the highest committed event id, and the version of the queue's rules
-(its pauses), which counts their changes in this life of the daemon. Whoever wakes re-reads the store; so losing a wake-up would
-cost latency, never truth. Only ever touched from the trio thread: the writer hands the number over after its commit.
+Owns two numbers and the tasks that wait for higher ones: the highest committed event id, and a count of what was asked of the
+queue in this life of the daemon (a pause, its end, the cancel of a job). Whoever wakes re-reads the store; so losing a wake-up
+would cost latency, never truth. Only ever touched from the trio thread: the writer hands the number over after its commit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Hub:
         failpoints.hit("hub.publish.after")
 
     def publish_queue(self) -> None:
-        """Wake everybody who waits for a change of the queue's rules."""
+        """Wake whoever runs the queue: something was asked of it."""
         self._queue_version += 1
         self._queue_changed.set()
         self._queue_changed = trio.Event()
@@ -49,11 +49,10 @@ class Hub:
         return self._stopping
 
     def stop(self) -> None:
-        """Let everybody know that the daemon stops: streams end, only `wait_commit` goes on."""
+        """Let everybody know that the daemon stops: streams end, only `wait_commit` and `wait_queue` go on."""
         self._stopping = True
         self._changed.set()
         self._changed = trio.Event()
-        self._queue_changed.set()
 
     async def wait_newer(self, cursor: int) -> int:
         """Return the highest event id as soon as it is above `cursor`, or as it is when the daemon stops."""
@@ -68,7 +67,7 @@ class Hub:
         return self._highest
 
     async def wait_queue(self, version: int) -> int:
-        """Return the version of the queue's rules as soon as it is above `version`, or as it is when the daemon stops."""
-        while self._queue_version <= version and not self._stopping:
+        """Return how often something was asked of the queue as soon as that is above `version`, while the daemon stops too."""
+        while self._queue_version <= version:
             await self._queue_changed.wait()
         return self._queue_version

@@ -93,6 +93,8 @@ class Attempt:
         self.job_id = claim.job.id
         self._workshop = workshop
         self._orders = Orders()
+        self._carrier: tuple[ProcessIdentity, str] | None = None
+        """The process, while it is not recorded."""
 
     def cancel(self) -> None:
         """Ask the child to end because the job was cancelled."""
@@ -116,7 +118,7 @@ class Attempt:
         await failpoints.reach("runner.settle.before")
         settling()
         settled = await self._insist(
-            lambda: database.write(jobs.settle, claim, outcome, usage, results, random.random(), utc_now())
+            lambda: database.write(jobs.settle, claim, outcome, usage, results, random.random(), utc_now(), self._carrier)
         )
         await failpoints.reach("runner.settle.after")
         if settled is None:
@@ -175,7 +177,8 @@ class Attempt:
                 log,
                 Patience(timeout_seconds, limits.terminate_grace_seconds, limits.drain_seconds, limits.work_max_bytes),
                 Listener(
-                    started=lambda process: self._record_process(claim, process),
+                    started=self._remember_process,
+                    lasts=lambda: self._record_process(claim),
                     progress=lambda fraction, message: self._report(claim, fraction, message),
                 ),
                 workshop.containment.group_parent,
@@ -222,10 +225,14 @@ class Attempt:
                 while not self._orders.stop:
                     await self._orders.wait_news()
 
-    async def _record_process(self, claim: Claim, process: ProcessIdentity) -> None:
-        level = self._workshop.containment.level.value
+    def _remember_process(self, process: ProcessIdentity) -> None:
+        self._carrier = process, self._workshop.containment.level.value
+
+    async def _record_process(self, claim: Claim) -> None:
+        assert self._carrier is not None
         with contextlib.suppress(Unavailable):  # recovery finds the process by its mark as well
-            await self._workshop.database.write(jobs.record_process, claim.attempt_id, process, level)
+            await self._workshop.database.write(jobs.record_process, claim.attempt_id, *self._carrier)
+            self._carrier = None
 
     async def _report(self, claim: Claim, fraction: float, message: str | None) -> None:
         with contextlib.suppress(Unavailable):  # the next step tells more

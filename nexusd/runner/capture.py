@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from nexusd.runner.pipes import Pipe
+
 CHUNK_BYTES: Final = 64 * 1024
 LINE_MAX_BYTES: Final = 4096
 REFUSALS_MAX: Final = 100
@@ -73,9 +75,9 @@ class Log:
             return 0
 
 
-async def copy_output(descriptor: trio.lowlevel.FdStream, log: Log) -> None:
+async def copy_output(output: Pipe, log: Log) -> None:
     """Copy a child's output into the log until its last holder closes it."""
-    while chunk := await descriptor.receive_some(CHUNK_BYTES):
+    while chunk := await output.receive(CHUNK_BYTES):
         log.write(chunk)
 
 
@@ -89,11 +91,11 @@ class Progress:
         self._latest: tuple[float, str | None] = (0.0, None)
         self._refused = 0
 
-    async def read(self, descriptor: trio.lowlevel.FdStream) -> None:
+    async def read(self, said: Pipe) -> None:
         """Read lines until the last holder closes the descriptor."""
         rest, is_cut = b"", False  # the line that is not complete yet, and whether its start was thrown away
         try:
-            while chunk := await descriptor.receive_some(LINE_MAX_BYTES):  # little at a time: a flood holds up nobody else
+            while chunk := await said.receive(LINE_MAX_BYTES):  # little at a time: a flood holds up nobody else
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     if not is_cut:
@@ -107,10 +109,14 @@ class Progress:
             if self._refused > REFUSALS_MAX:
                 self._log.note(f"{self._refused - REFUSALS_MAX} more lines were no progress lines")
 
+    async def wait_news(self) -> None:
+        """Return when something was said that is not reported yet."""
+        await self._news.wait()
+
     async def run(self) -> None:
         """Report what is new, for ever; cancel it when the child is gone."""
         while True:
-            await self._news.wait()
+            await self.wait_news()
             self._news = trio.Event()
             await self._report(*self._latest)
             await trio.sleep(REPORT_INTERVAL_SECONDS)

@@ -126,12 +126,12 @@ async def _try(candidate: Containment) -> str | None:
 
 async def _run(candidate: Containment, child: Child) -> None:
     """Run a child to its end. Raises OSError, with what was said on the way, when it cannot be run."""
-    async with open_pipe() as output, open_pipe() as progress:
+    with open_pipe() as output, open_pipe() as progress:
         try:
             async with open_child(child, output, progress, candidate.group_parent):
                 await child.wait_exited()
             if child.refusal is not None:
                 raise child.refusal
         except OSError as error:
-            said = (await output.stream.receive_some(SAID_MAX_BYTES)).decode("utf-8", "replace").strip()
+            said = (await output.receive(SAID_MAX_BYTES)).decode("utf-8", "replace").strip()
             raise OSError(error.errno, said or error.strerror) from error

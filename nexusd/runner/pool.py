@@ -1,7 +1,8 @@
 """The pool: keeps as many attempts running as the limits allow, for as long as there is work.
 
-Woken by the hub and by the end of an attempt; every look reads the store anew, so a wake-up that is lost or doubled changes
-nothing. What to start is decided by `domain.schedule` and claimed by `store.dispatch`; the pool runs the attempts.
+Woken by the end of an attempt, by what is asked of the queue, and, while there is room, by every commit; each look reads the
+store anew, so a wake-up that is lost or doubled changes nothing. What to start is decided by `domain.schedule` and claimed by
+`store.dispatch`; the pool runs the attempts.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Pool:
         self._limits = limits
         self._drain_seconds = drain_seconds
         self._is_draining = False
+        self._asked = self._heard = 0
+        """What the hub counts of what is asked of the queue: by now, and at the last look at who was cancelled."""
         self._running: dict[Attempt, RunningJob] = {}
         self._settling: set[Attempt] = set()
         self._news = trio.Event()
@@ -60,7 +63,7 @@ class Pool:
         """
         async with trio.open_nursery() as watching:
             watching.start_soon(self._watch_hub, name="watch the hub")
-            watching.start_soon(self._watch_queue, name="watch the queue's rules")
+            watching.start_soon(self._watch_queue, name="watch what is asked of the queue")
             for told in (stopping, hurrying):
                 watching.start_soon(self._watch_stop, told, name="watch for the stop")
             async with trio.open_nursery() as attempts:
@@ -91,18 +94,22 @@ class Pool:
         except Unavailable as trouble:
             logger.warning("the store cannot be used just now", extra={"reason": str(trouble)})
             patience = TROUBLE_SECONDS
-        with trio.move_on_after(patience):
-            await self._news.wait()
-        with trio.move_on_at(looked_at + LOOK_INTERVAL_SECONDS):
-            await self._freed.wait()
+        if not self._news.is_set():
+            with trio.move_on_after(patience):
+                await self._news.wait()
+        if not self._freed.is_set():
+            with trio.move_on_at(looked_at + LOOK_INTERVAL_SECONDS):
+                await self._freed.wait()
 
     async def _act(self, attempts: trio.Nursery) -> float:
         """Start what may start, pass on the cancels, and return how long until a job that backs off may start."""
         patience = math.inf
         if self._has_room():
             patience, cancelled = await self._take_turn(attempts)
-        elif self._running:
+        elif self._running and self._heard < self._asked:
+            asked = self._asked
             cancelled = await self._workshop.database.read(dispatch.find_cancel_requests)
+            self._heard = asked
         else:
             cancelled = []
         if cancelled:
@@ -156,12 +163,12 @@ class Pool:
         cursor = 0
         while True:
             cursor = await self._hub.wait_commit(cursor)
-            self._news.set()
+            if self._has_room():  # else nothing but a cancel is of interest, and that is asked of the queue
+                self._news.set()
 
     async def _watch_queue(self) -> None:
-        version = 0
-        while not self._hub.is_stopping:
-            version = await self._hub.wait_queue(version)
+        while True:
+            self._asked = await self._hub.wait_queue(self._asked)
             self._news.set()
 
     async def _watch_stop(self, told: trio.Event) -> None:

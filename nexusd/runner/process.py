@@ -66,6 +66,8 @@ class Child(ABC):
 
     counts_processes = False
     """Whether it has a user namespace of its own."""
+    outlives_daemon = True
+    """Whether something of it might live on when the daemon is killed: then the next life must know of its process at once."""
     holders = 1
     """How many processes of ours hold the program: in a cgroup they are counted too."""
 
@@ -134,7 +136,7 @@ class Child(ABC):
         """Return what the environment holds because of where the program runs."""
 
     @abstractmethod
-    async def wait_ready(self, said: trio.lowlevel.FdStream) -> list[int]:
+    async def wait_ready(self, said: Pipe) -> list[int]:
         """Return when the program is about to run, with the processes whose limits are to be set.
 
         `said` is where its progress comes from. Raises OSError when it did not get that far.
@@ -170,7 +172,7 @@ class Child(ABC):
         """Return the next line of what holds the child; None at the end of what it says. Raises OSError when it is none."""
         assert self._report is not None
         while b"\n" not in self._said:
-            chunk = await self._report.stream.receive_some(REPORT_MAX_BYTES)
+            chunk = await self._report.receive(REPORT_MAX_BYTES)
             if not chunk or len(self._said) > REPORT_MAX_BYTES:
                 return None
             self._said += chunk
@@ -197,7 +199,7 @@ class Child(ABC):
                 await self._search_and_kill()
             self._usage = self._reap()
             if self._report is not None:
-                await self._report.aclose()
+                self._report.close()
         return self._usage
 
     async def _kill_surely(self) -> bool:
@@ -258,6 +260,6 @@ async def open_child(child: Child, output: Pipe, progress: Pipe, group_parent: P
 async def _wait_ready(child: Child, progress: Pipe) -> list[int]:
     try:
         with trio.fail_after(START_SECONDS):
-            return await child.wait_ready(progress.stream)
+            return await child.wait_ready(progress)
     except trio.TooSlowError:
         raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None

@@ -21,6 +21,7 @@ from nexusd.store.jobs import Usage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nexusd.runner.pipes import Pipe
     from nexusd.runner.process import Spawn
 
 EXIT_SECONDS: Final = 1.0
@@ -31,6 +32,7 @@ class SandboxedChild(Child):
     """A program in namespaces of its own."""
 
     counts_processes = True
+    outlives_daemon = False
     holders = 2
 
     def __init__(self, spawn: Spawn, bwrap: str, reads: Sequence[str]) -> None:
@@ -39,6 +41,7 @@ class SandboxedChild(Child):
         self._reads = (*reads, *spawn.reads)
         self._init = -1
         self._program = -1
+        self._is_over = False
         # The kernel counts our own pages as bubblewrap's until its exec: a peak that is not above ours says nothing.
         self._inherited_peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -60,14 +63,19 @@ class SandboxedChild(Child):
         """Process 1."""
         return super().root if self._init < 0 or self.leader is None else self.leader
 
-    async def wait_ready(self, said: trio.lowlevel.FdStream) -> list[int]:
+    async def wait_ready(self, said: Pipe) -> list[int]:
         """Return process 1 and the program, which waits."""
+        is_ready = await said.receive(1) == bubblewrap.READY  # by then bubblewrap has told all it has to tell
         told = await self.next_report() or {}
         init = told.get("child-pid")
-        if not isinstance(init, int) or tree.read_parent(init) != super().root:
+        if not isinstance(init, int):
             raise OSError(errno.EAGAIN, "bubblewrap could not make the sandbox")
-        self._init = os.pidfd_open(init)
-        if await said.receive_some(1) != bubblewrap.READY:
+        descriptor = os.pidfd_open(init)
+        if tree.read_parent(init) != super().root:  # it ended meanwhile, and the pid is another's
+            os.close(descriptor)
+            raise OSError(errno.EAGAIN, "bubblewrap could not make the sandbox")
+        self._init = descriptor
+        if not is_ready:
             raise OSError(errno.EAGAIN, "process 1 of the sandbox did not start")
         self.leader = init
         waiting = tree.find_children(init)
@@ -78,6 +86,7 @@ class SandboxedChild(Child):
     async def wait_exited(self) -> None:
         """Return when process 1 has ended: the kernel lets it go last."""
         await trio.lowlevel.wait_readable(self._init if self._init >= 0 else self._pidfd)
+        self._is_over = self._init >= 0
 
     async def kill(self) -> bool:
         """Kill process 1, and with it the namespace."""
@@ -85,8 +94,9 @@ class SandboxedChild(Child):
             self.signal_holder(signal.SIGKILL)
             await self.wait_holder()
             return False
-        tree.signal_process(self._init, signal.SIGKILL)
-        await trio.lowlevel.wait_readable(self._init)
+        if not self._is_over:
+            tree.signal_process(self._init, signal.SIGKILL)
+            await trio.lowlevel.wait_readable(self._init)
         with trio.move_on_after(EXIT_SECONDS):
             await self.wait_holder()
         self.signal_holder(signal.SIGKILL)

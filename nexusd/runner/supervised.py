@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import resource
     from collections.abc import Sequence
 
+    from nexusd.runner.pipes import Pipe
     from nexusd.runner.process import Spawn
 
 LAUNCHER: Final = str(Path(nexusd.__file__).parent / "launcher" / "program.py")
@@ -55,7 +56,7 @@ class SupervisedChild(Child):
         """Say where the work directory is."""
         return {"HOME": str(self.spawn.workdir), "TMPDIR": str(self.spawn.workdir / "tmp")}
 
-    async def wait_ready(self, said: trio.lowlevel.FdStream) -> list[int]:
+    async def wait_ready(self, said: Pipe) -> list[int]:
         """Return the program, which waits. `said` has nothing to say yet."""
         told = await self.next_report()
         if told is None or "main" not in told:

@@ -16,7 +16,7 @@ from nexusd import failpoints
 from nexusd.runner.capture import Log, Progress, copy_output
 from nexusd.runner.pipes import open_pipe
 from nexusd.runner.process import Child, open_child
-from nexusd.runner.workdir import is_above
+from nexusd.runner.workdir import is_overfull
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nexusd.store.jobs import ProcessIdentity, Usage
 
 MEASURE_INTERVAL_SECONDS: Final = 1.0
+BRIEF_SECONDS: Final = 0.2
 
 
 class End(Enum):
@@ -76,9 +77,14 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Whom to tell. `progress` is called at most five times a second."""
+    """Whom to tell.
 
-    started: Callable[[ProcessIdentity], Awaitable[None]]
+    `started` is called at once with the process that carries the attempt, `lasts` when it has run for BRIEF_SECONDS or tells of
+    progress, `progress` at most five times a second.
+    """
+
+    started: Callable[[ProcessIdentity], None]
+    lasts: Callable[[], Awaitable[None]]
     progress: Callable[[float, str | None], Awaitable[None]]
 
 
@@ -91,28 +97,38 @@ async def supervise(
     """
     holding = _Holding(child, orders, patience)
     progress = Progress(log, listener.progress)
+    telling = trio.CancelScope()
     result: tuple[End, Usage] | OSError
-    async with open_pipe() as output, open_pipe() as said, trio.open_nursery() as telling:
-        async with trio.open_nursery() as reading:
-            reading.start_soon(copy_output, output.stream, log, name="copy output")
+    with open_pipe() as output, open_pipe() as said:
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(copy_output, output, log, name="copy output")
             await failpoints.reach("runner.spawn.before")
             try:
                 async with open_child(child, output, said, group_parent):
                     await failpoints.reach("runner.spawn.after")
-                    telling.start_soon(listener.started, child.identity, name="tell of the process")
-                    telling.start_soon(progress.run, name="tell of progress")
-                    reading.start_soon(progress.read, said.stream, name="read progress")
-                    reading.start_soon(holding.watch_exit, name="watch the child")
+                    listener.started(child.identity)
+                    tasks.start_soon(_tell, telling, child.outlives_daemon, listener, progress, name="tell of the child")
+                    tasks.start_soon(progress.read, said, name="read progress")
+                    tasks.start_soon(holding.watch_exit, name="watch the child")
                     result = await holding.run()
             except OSError as error:  # a nursery would make a group of it
                 result = error
-            reading.cancel_scope.deadline = trio.current_time() + patience.drain_seconds
-        telling.cancel_scope.cancel()
+            telling.cancel()
+            tasks.cancel_scope.deadline = trio.current_time() + patience.drain_seconds
     if isinstance(result, OSError):
         raise result
     if child.refusal is not None:
         raise child.refusal
     return result
+
+
+async def _tell(scope: trio.CancelScope, is_urgent: bool, listener: Listener, progress: Progress) -> None:
+    with scope:
+        if not is_urgent:  # most jobs are over by then, and their process is stored with the outcome
+            with trio.move_on_after(BRIEF_SECONDS):
+                await progress.wait_news()
+        await listener.lasts()
+        await progress.run()
 
 
 class _Holding:
@@ -145,7 +161,8 @@ class _Holding:
                 while not (self._has_exited or self._orders.hurry):
                     await self._orders.wait_news()
         self._watching.cancel()
-        await self._watched.wait()  # two tasks cannot wait for one process
+        if not self._watched.is_set():
+            await self._watched.wait()  # two tasks cannot wait for one process
         usage = await self._child.end()
         await failpoints.reach("runner.tree-dead.after")
         if end is End.EXIT and await self._is_overfull():
@@ -173,7 +190,7 @@ class _Holding:
 
     async def _is_overfull(self) -> bool:
         bound = self._patience.work_max_bytes
-        return bound is not None and await trio.to_thread.run_sync(is_above, self._child.spawn.workdir, bound)
+        return bound is not None and await is_overfull(self._child.spawn.workdir, bound)
 
 
 async def _reach_end(end: End) -> None:

@@ -29,6 +29,7 @@ MARK: Final = "NEXUSD_ATTEMPT"
 PROC: Final = Path("/proc")
 PASSES_MAX: Final = 50
 DEATH_SECONDS: Final = 0.1
+READ_BYTES: Final = 64 * 1024
 _SESSION_FIELD: Final = 3  # of /proc/PID/stat, counted from the state, which comes after the command's name
 _STATE_FIELD: Final = 0
 _PARENT_FIELD: Final = 1
@@ -98,9 +99,9 @@ def find_children(pid: int) -> list[int]:
         return [child for child in _pids() if (fields := _stat(child)) and int(fields[_PARENT_FIELD]) == pid]
     found: list[int] = []
     with contextlib.suppress(*_GONE):
-        for task in os.listdir(PROC / f"{pid}/task"):
+        for task in os.listdir(f"{PROC}/{pid}/task"):
             with contextlib.suppress(*_GONE):
-                found += map(int, (PROC / f"{pid}/task/{task}/children").read_text().split())
+                found += map(int, _read(f"{pid}/task/{task}/children").split())
     return found
 
 
@@ -163,7 +164,7 @@ def _belongs(pid: int, attempt_id: str, leader: int | None) -> bool:
 
 def _is_marked(pid: int, attempt_id: str) -> bool:
     try:
-        environment = (PROC / str(pid) / "environ").read_bytes()
+        environment = _read(f"{pid}/environ")
     except (*_GONE, PermissionError):  # another user's is not ours
         return False
     return f"{MARK}={attempt_id}".encode() in environment.split(b"\0")
@@ -171,10 +172,22 @@ def _is_marked(pid: int, attempt_id: str) -> bool:
 
 def _stat(pid: int) -> list[str] | None:
     try:
-        text = (PROC / str(pid) / "stat").read_text()
+        text = _read(f"{pid}/stat")
     except _GONE:
         return None
-    return text[text.rindex(")") + 2 :].split()
+    return text[text.rindex(b")") + 2 :].decode("ascii").split()
+
+
+def _read(name: str) -> bytes:
+    """Return what a file of /proc says: with bare descriptors, a third of the cost of a file object."""
+    descriptor = os.open(f"{PROC}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(descriptor, READ_BYTES):
+            parts.append(part)
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
 
 
 @contextlib.contextmanager

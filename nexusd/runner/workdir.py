@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 
 TEMPORARY_NAME: Final = "tmp"
 ENTRIES_MAX: Final = 100_000
+LITTLE_ENTRIES: Final = 32
 BLOCK_BYTES: Final = 512
 """The unit of st_blocks, whatever the file system's own is."""
+
+
+class TooManyEntries(Exception):
+    """There are more entries than were to be looked at."""
 
 
 @asynccontextmanager
@@ -83,11 +88,19 @@ def remove(path: Path) -> None:
     path.rmdir()
 
 
-def is_above(path: Path, max_bytes: int) -> bool:
+async def is_overfull(path: Path, max_bytes: int) -> bool:
+    """Do as `is_above`, in a thread when there is much to look at."""
+    try:
+        return is_above(path, max_bytes, LITTLE_ENTRIES)
+    except TooManyEntries:
+        return await trio.to_thread.run_sync(is_above, path, max_bytes)
+
+
+def is_above(path: Path, max_bytes: int, patience: int = ENTRIES_MAX) -> bool:
     """Tell whether what lies below `path` takes more than so many bytes of the disk, is more than ENTRIES_MAX files, or is
     nested deeper than a path can say.
 
-    Blocks, for a part of a second. What vanishes meanwhile does not count.
+    Blocks, for a part of a second. What vanishes meanwhile does not count. Raises TooManyEntries after `patience` entries.
     """
     total = count = 0
     waiting = [str(path)]
@@ -99,6 +112,8 @@ def is_above(path: Path, max_bytes: int) -> bool:
                     count += 1
                     if total > max_bytes or count > ENTRIES_MAX:
                         return True
+                    if count > patience:
+                        raise TooManyEntries
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
         except OSError as error:

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import trio
 from pydantic import ValidationError
 
 from nexusd import failpoints
@@ -21,6 +22,7 @@ from nexusd.store.submissions import Idempotency, NewJob
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nexusd.hub import Hub
     from nexusd.renderers.registry import Registry
     from nexusd.service.companies import CompanyService
     from nexusd.store.database import Database
@@ -35,11 +37,14 @@ RETRY_ROUTE: Final = "content-jobs/retry"
 class JobService:
     """The jobs of all companies."""
 
-    def __init__(self, database: Database, companies: CompanyService, registry: Registry, circumstances: Circumstances) -> None:
+    def __init__(
+        self, database: Database, companies: CompanyService, registry: Registry, circumstances: Circumstances, hub: Hub
+    ) -> None:
         self._database = database
         self._companies = companies
         self._registry = registry
         self._circumstances = circumstances
+        self._hub = hub
 
     async def submit(self, company: str, submission: JobSubmission, key: str | None) -> JobAccepted:
         """Store one job; with a `key` that was used before, return the job of that time.
@@ -70,11 +75,14 @@ class JobService:
     async def cancel(self, company: str, job_id: str) -> CancelAnswer:
         """Cancel a queued job, or ask a running one to end.
 
-        Raises NotFound, AlreadyFinished.
+        Raises NotFound, AlreadyFinished, Unavailable. Cancellation: waits for the disk.
+        Ordering: on return the request is on disk, and its attempt hears of it.
         """
         company_id = (await self._companies.get(company)).id
         await failpoints.reach("service.cancel.before")
-        told = await self._database.write(jobs.request_cancel, company_id, job_id, utc_now())
+        with trio.CancelScope(shield=True):  # what is on disk must reach the attempt, also when the client has gone
+            told = await self._database.write(jobs.request_cancel, company_id, job_id, utc_now())
+            self._hub.publish_queue()
         await failpoints.reach("service.cancel.after")
         return told
 

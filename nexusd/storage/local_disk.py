@@ -130,7 +130,10 @@ class LocalDisk:
         return await trio.to_thread.run_sync(function, *arguments, limiter=self._limiter)
 
     async def _put_result(self, key: str, work: WorkFile, max_bytes: int | None) -> StoredFile:
-        result, is_sealed = await self._in_thread(self._take, work, max_bytes)
+        taken = await self._in_thread(self._take, key, work, max_bytes)
+        if isinstance(taken, StoredFile):
+            return taken
+        result, is_sealed = taken
         try:
             if is_sealed:
                 try:
@@ -141,22 +144,26 @@ class LocalDisk:
         finally:
             result.close()
 
-    def _take(self, work: WorkFile, max_bytes: int | None) -> tuple[Incoming, bool]:
-        """Open a result; tell whether it is sealed. One that is small is hashed at once: most are, and each hop costs."""
+    def _take(self, key: str, work: WorkFile, max_bytes: int | None) -> StoredFile | tuple[Incoming, bool]:
+        """Open a result; return it, and whether it is sealed. A small one is stored at once: most are, and each hop costs."""
         result = open_result(work, max_bytes, self._syscalls)
+        is_kept = False
         try:
             is_sealed = result.is_sealed()
             if is_sealed and result.checked_size <= CHUNK_BYTES:
                 result.hash_on(1)
-        except BaseException:
-            result.close()
-            raise
-        return result, is_sealed
+                with suppress(CannotLink):
+                    return self._publish(key, result)
+            is_kept = True
+            return result, is_sealed
+        finally:
+            if not is_kept:
+                result.close()
 
     async def _move(self, key: str, result: Incoming) -> StoredFile:
         while result.byte_size < result.checked_size and await self._in_thread(result.hash_on, CHUNKS_PER_STEP):
             pass
-        return await self._publish(key, result)
+        return await self._in_thread(self._publish, key, result)
 
     async def _copy(self, key: str, result: Incoming) -> StoredFile:
         async with aclosing(self._read(result)) as chunks:
@@ -174,7 +181,7 @@ class LocalDisk:
         upload = await self._in_thread(open_upload, self._directories, self._syscalls)
         try:
             await self._receive(upload, source, max_bytes)
-            stored = await self._publish(key, upload)
+            stored = await self._in_thread(self._publish, key, upload)
         except BaseException:
             with trio.CancelScope(shield=True):
                 await self._in_thread(upload.discard)
@@ -196,8 +203,8 @@ class LocalDisk:
         if buffer:
             await self._in_thread(upload.write, buffer)
 
-    async def _publish(self, key: str, incoming: Incoming) -> StoredFile:
-        await self._in_thread(incoming.publish, self._directories, split_key(key))
+    def _publish(self, key: str, incoming: Incoming) -> StoredFile:
+        incoming.publish(self._directories, split_key(key))
         return StoredFile(self.name, key, incoming.sha256, incoming.byte_size)
 
     def _open(self, object_key: str) -> tuple[io.FileIO, int]:

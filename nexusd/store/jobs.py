@@ -137,11 +137,13 @@ def settle(
     results: Sequence[Asset],
     random: float,
     now: datetime,
+    carrier: tuple[ProcessIdentity, str] | None = None,
 ) -> JobSummary | None:
     """End the attempt, and do with the job what `domain.retry` decides; None, and nothing stored, when it is stale.
 
     `results` are the assets of an attempt that is Done, the result first. The decision is made here because only the
-    transaction knows whether a cancel was asked for just now. `random` is in [0, 1).
+    transaction knows whether a cancel was asked for just now. `random` is in [0, 1). `carrier` is what `record_process` takes,
+    if the attempt was over before that was called.
     """
     history = connection.execute(RECALL, {"the_id": claim.job.id}).one()
     known = History(
@@ -155,6 +157,8 @@ def settle(
     for asset in results:
         assets.add(connection, asset)
     events.add_job_events(connection, events.type_for(job.status), [job])
+    if carrier is not None:
+        record_process(connection, claim.attempt_id, *carrier)
     _end_attempt(connection, claim.attempt_id, outcome, usage, now)
     return job
 

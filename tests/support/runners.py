@@ -53,7 +53,9 @@ class Runner:
 
     async def cancel(self, job_id: str) -> CancelAnswer:
         """Ask for the end of a job."""
-        return await self.store.database.write(jobs.request_cancel, self.store.company_id, job_id, utc_now())
+        told = await self.store.database.write(jobs.request_cancel, self.store.company_id, job_id, utc_now())
+        self.store.hub.publish_queue()
+        return told
 
     async def pause(self, job_type: str | None = None) -> None:
         """Let no job of a type start, or none at all."""

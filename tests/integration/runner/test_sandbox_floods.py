@@ -128,11 +128,11 @@ CODE = 'n=0; while [ $n -lt 200 ]; do sleep 600 & n=$((n+1)); echo $n > count; d
 async def run():
     limits = ProcessLimits(memory_bytes=2**30, processes=50)
     child = SandboxedChild(Spawn(new_id(), ("/bin/sh", "-c", CODE), work, {"PATH": "/usr/bin:/bin"}, limits), bwrap, ())
-    async with open_pipe() as output, open_pipe() as progress:
+    with open_pipe() as output, open_pipe() as progress:
         async with open_child(child, output, progress, None):
             await child.wait_exited()
         usage = await child.end()
-        said = (await output.stream.receive_some(200)).decode()
+        said = (await output.receive(200)).decode()
         print(json.dumps([usage.exit_code, int((work / "count").read_text()), said]))
 
 trio.run(run)

@@ -48,8 +48,9 @@ def make_spawn(directory: Path, word: str) -> Spawn:
 
 async def live(containment: Containment, child: Child) -> None:
     """Live one life of a child, which does not end by itself."""
-    async with open_pipe() as output, open_pipe() as progress, open_child(child, output, progress, containment.group_parent):
-        await child.wait_exited()
+    with open_pipe() as output, open_pipe() as progress:
+        async with open_child(child, output, progress, containment.group_parent):
+            await child.wait_exited()
 
 
 @contextmanager
@@ -197,18 +198,17 @@ async def test_a_sandbox_that_is_killed_while_it_is_made_is_found(
     tmp_path: Path, bubblewrap: Containment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     word = f"nx-{new_id()}"
-    with leaving_nothing(bubblewrap, word):
-        async with open_pipe() as output, open_pipe() as progress:
-            waiting, go = os.pipe()
-            child = bubblewrap.make_child(make_spawn(tmp_path, word))
-            monkeypatch.setattr(process, "Pipe", FullPipe)  # bubblewrap tells of its child before it lets it go on
-            child.start(output.writing, progress.writing, waiting, None)
-            await wait_until(lambda: len(find_named(word)) == 2)
-            child.signal_holder(signal.SIGKILL)
-            await child.wait_holder()
-            assert len(find_named(word)) == 1  # it waits for ever
-            assert await trio.to_thread.run_sync(tree.kill_orphans, child.spawn.attempt_id, None)
-            assert find_named(word) == set()
-            await child.end()
-            os.close(waiting)
-            os.close(go)
+    with leaving_nothing(bubblewrap, word), open_pipe() as output, open_pipe() as progress:
+        waiting, go = os.pipe()
+        child = bubblewrap.make_child(make_spawn(tmp_path, word))
+        monkeypatch.setattr(process, "Pipe", FullPipe)  # bubblewrap tells of its child before it lets it go on
+        child.start(output.writing, progress.writing, waiting, None)
+        await wait_until(lambda: len(find_named(word)) == 2)
+        child.signal_holder(signal.SIGKILL)
+        await child.wait_holder()
+        assert len(find_named(word)) == 1  # it waits for ever
+        assert await trio.to_thread.run_sync(tree.kill_orphans, child.spawn.attempt_id, None)
+        assert find_named(word) == set()
+        await child.end()
+        os.close(waiting)
+        os.close(go)
