@@ -75,7 +75,7 @@ class AssetService:
         try:
             await self._database.write(assets.add, asset)
         except Unavailable:
-            await self._storage.delete_file(stored.object_key)
+            await self._storage.delete_file(stored.object_key, stored.sha256)
             raise
         return asset
 

@@ -3,10 +3,12 @@
 Owns the hashing and the order of publishing. Leaves out keys, limits of uploads, and threads: everything here blocks.
 
 Publishing, in this order: chmod 0400 → fsync(file) → open the target directory, fsyncing each new name on the way into its
-parent → link under the key, which fails if the key is taken → unlink the old name → fsync(directory).
+parent → link under the key, which fails if the key is taken → unlink the old name → fsync(directory). Where the same bytes are
+stored already, that file gets one more name, and the one that came is thrown away.
 
 Invariants:
-1. What is linked under the key is the very inode that was hashed: it is linked by descriptor, not by name.
+1. What is linked under the key is the very inode that was hashed, or one that was when it was stored: it is linked by
+   descriptor, not by name.
 2. A result that anybody may still write to is never published itself; a copy of what it held is (`is_sealed`).
 3. A child's result is a plain file of our uid with one name only: a second name might be any file of the user's.
 
@@ -34,6 +36,7 @@ from nexusd.storage.directories import open_below, split_relative
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from nexusd.storage.blobs import Blobs
     from nexusd.storage.directories import Directories
     from nexusd.storage.provider import WorkFile
     from nexusd.storage.syscalls import Syscalls
@@ -106,18 +109,30 @@ class Incoming:
             return False
         return os.fstat(self._descriptor).st_size == self.checked_size
 
-    def publish(self, directories: Directories, segments: Sequence[str]) -> None:
+    def publish(self, directories: Directories, segments: Sequence[str], blobs: Blobs) -> None:
         """Store the file under its key, durably; see the module for the order.
 
         Raises CannotLink when it is on another filesystem. After any error there is nothing under the key.
         """
+        with blobs.open_same(self.sha256, self.byte_size) as same:
+            if same is not None:
+                with suppress(CannotLink):  # it is gone by now, or has too many names: this one is stored then
+                    self._publish(directories, segments, same)
+                    return
+        self._seal()
+        self._publish(directories, segments, self._descriptor)
+        blobs.add(self.sha256, self._descriptor)
+
+    def _seal(self) -> None:
         os.fchmod(self._descriptor, stat.S_IRUSR)
         failpoints.hit("storage.fsync.before")
         self._syscalls.fsync(self._descriptor)
         failpoints.hit("storage.fsync.after")
+
+    def _publish(self, directories: Directories, segments: Sequence[str], descriptor: int) -> None:
         with directories.open_directory(segments[:-1], create=True) as target:
             failpoints.hit("storage.link.before")
-            self._link(target, segments[-1])
+            self._link(descriptor, target, segments[-1])
             try:
                 failpoints.hit("storage.link.after")
                 self.remove_name()
@@ -146,9 +161,9 @@ class Incoming:
         finally:
             self.close()
 
-    def _link(self, target: int, name: str) -> None:
+    def _link(self, descriptor: int, target: int, name: str) -> None:
         try:
-            self._syscalls.link(self._descriptor, target, name)
+            self._syscalls.link(descriptor, target, name)
         except FileExistsError:
             raise
         except OSError as error:

@@ -1,6 +1,7 @@
 """Files on a local disk, below one private directory.
 
     {root}/.incoming/{id}        uploads that are not complete; swept at open
+    {root}/.blobs/…              the same files by their bytes (`blobs`)
     {root}/{object key}          stored files, mode 0400; nothing else
 
 Owns the threads (all blocking work is in them) and cancellation. Leaves out the order of publishing (`incoming`), confinement
@@ -27,6 +28,7 @@ import trio
 
 from nexusd.domain.ids import new_id
 from nexusd.errors import NotFound, PayloadTooLarge, StorageFull, StorageUnavailable
+from nexusd.storage.blobs import Blobs
 from nexusd.storage.directories import Directories, split_relative
 from nexusd.storage.incoming import CHUNK_BYTES, INCOMING, CannotLink, Incoming, open_result, open_upload
 from nexusd.storage.keys import object_key, split_key
@@ -61,6 +63,7 @@ class LocalDisk:
         """
         self._syscalls = syscalls or Syscalls()
         self._directories = Directories(root, self._syscalls)
+        self._blobs = Blobs(self._directories, self._syscalls)
         self._limiter = trio.CapacityLimiter(THREADS_MAX)
         self._sweep()
 
@@ -107,13 +110,17 @@ class LocalDisk:
                     raise
                 copy.close()
 
-    async def delete_file(self, object_key: str) -> bool:
+    async def delete_file(self, object_key: str, sha256: str) -> bool:
         """Delete a stored file; see `Provider.delete_file`. Its directories stay."""
-        return await self._in_thread(self._delete, object_key)
+        return await self._in_thread(self._delete, object_key, sha256)
 
     async def sweep_temps(self) -> int:
         """Delete the temporary files of an earlier life; the constructor has done it once."""
         return await self._in_thread(self._sweep)
+
+    async def sweep_blobs(self) -> int:
+        """Free the bytes that no file uses any more, after a kill -9 say; return how many those were."""
+        return await self._in_thread(self._blobs.sweep)
 
     def iter_keys(self) -> Iterator[str]:
         """Yield the key of every stored file, in no order; see `Provider.iter_keys`. Anything but a plain file is left out."""
@@ -204,7 +211,7 @@ class LocalDisk:
             await self._in_thread(upload.write, buffer)
 
     def _publish(self, key: str, incoming: Incoming) -> StoredFile:
-        incoming.publish(self._directories, split_key(key))
+        incoming.publish(self._directories, split_key(key), self._blobs)
         return StoredFile(self.name, key, incoming.sha256, incoming.byte_size)
 
     def _open(self, object_key: str) -> tuple[io.FileIO, int]:
@@ -215,7 +222,7 @@ class LocalDisk:
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
         return io.FileIO(descriptor), os.fstat(descriptor).st_size
 
-    def _delete(self, object_key: str) -> bool:
+    def _delete(self, object_key: str, sha256: str) -> bool:
         *folders, name = split_key(object_key)
         try:
             with self._directories.open_directory(folders) as parent:
@@ -224,6 +231,7 @@ class LocalDisk:
             if error.errno in _NOT_A_FILE:
                 return False
             raise
+        self._blobs.drop_last(sha256)
         return True
 
     def _sweep(self) -> int:

@@ -91,8 +91,11 @@ class Provider(Protocol):
         """
         ...
 
-    async def delete_file(self, object_key: str) -> bool:
-        """Delete the stored file; say whether there was one. Delete its row first."""
+    async def delete_file(self, object_key: str, sha256: str) -> bool:
+        """Delete the stored file, which has these bytes; say whether there was one. Delete its row first.
+
+        Other files with the same bytes stay.
+        """
         ...
 
     async def sweep_temps(self) -> int:

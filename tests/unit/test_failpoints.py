@@ -185,6 +185,7 @@ SPARED: Final = {
     "_prepare": "reads",
     "bring_up_to_date": "has the points of the migration",
     "_link": "its caller has the points",
+    "_note": "a name in the index of blobs, which may as well be missing",
     "_run": "tries what works here, before there are attempts",
     "stop": "the hub's end is no news of an event",
 }

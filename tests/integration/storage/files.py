@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from nexusd.storage.blobs import BLOBS
 from nexusd.storage.syscalls import Syscalls
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 MEBIBYTE = 1024 * 1024
+INDEX_CALLS = 3
+"""How many calls the first file of a store costs after it is stored: two folders and a name in the index."""
 
 
 class Upload:
@@ -58,8 +61,14 @@ async def put(
 
 
 def files_below(root: Path) -> list[str]:
-    """Return every name below `root` that is not a directory, temporary files included."""
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
+    """Return every name below `root` that is not a directory, temporary files included, but not what is in the index."""
+    found = (path.relative_to(root) for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted(str(path) for path in found if BLOBS not in path.parts)
+
+
+def blobs_below(root: Path) -> dict[str, int]:
+    """Return the hashes in the index, each with how many names its file has besides."""
+    return {"".join(path.parts[-2:]): path.stat().st_nlink - 1 for path in (root / BLOBS).rglob("*/*")}
 
 
 class Recorder(Syscalls):

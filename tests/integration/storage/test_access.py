@@ -30,8 +30,8 @@ async def test_a_stored_file_can_be_read(disk: LocalDisk) -> None:
 
 async def test_deleting_says_whether_there_was_anything(disk: LocalDisk, root: Path) -> None:
     stored = await put(disk, upload(b"hello"))
-    assert await disk.delete_file(stored.object_key)
-    assert not await disk.delete_file(stored.object_key)
+    assert await disk.delete_file(stored.object_key, stored.sha256)
+    assert not await disk.delete_file(stored.object_key, stored.sha256)
     assert files_below(root) == []
     with pytest.raises(NotFound):
         await disk.open_file(stored.object_key)
@@ -41,16 +41,17 @@ async def test_a_file_that_is_being_read_can_be_deleted(disk: LocalDisk) -> None
     stored = await put(disk, upload(b"hello"))
     file, _ = await disk.open_file(stored.object_key)
     with file:
-        await disk.delete_file(stored.object_key)
+        await disk.delete_file(stored.object_key, stored.sha256)
         assert file.read() == b"hello"
 
 
 @pytest.mark.parametrize("key", ["../secret", "/etc/passwd", "", "default", ".incoming/x", "default/../../secret"])
 async def test_a_key_cannot_lead_out(disk: LocalDisk, root: Path, key: str) -> None:
     (root.parent / "secret").write_bytes(b"secret")
-    for access in (disk.open_file, disk.delete_file):
-        with pytest.raises(NotFound):
-            await access(key)
+    with pytest.raises(NotFound):
+        await disk.open_file(key)
+    with pytest.raises(NotFound):
+        await disk.delete_file(key, "a" * 64)
     with pytest.raises(NotFound):
         await disk.link_into(key, root.parent, "x")
     assert (root.parent / "secret").exists()
@@ -63,7 +64,7 @@ async def test_a_symlink_in_the_place_of_a_directory_is_not_followed(disk: Local
     (root / "default").symlink_to(outside)
     with pytest.raises(NotFound):
         await disk.open_file(stored.object_key)
-    assert not await disk.delete_file(stored.object_key)
+    assert not await disk.delete_file(stored.object_key, stored.sha256)
     before = files_below(outside)
     with pytest.raises(NotADirectoryError):
         await put(disk, upload(b"hello"))
