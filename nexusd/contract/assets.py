@@ -11,6 +11,19 @@ from nexusd.contract.base import Answer, ForeignId, PageQuery, Query, Timestamp
 ASSET_REFERENCE_KEY: Final = "$asset"
 
 
+class Provenance(Answer):
+    """What made a generated file. `inputSha256` is of the job's input as it was checked and completed; sizes where known."""
+
+    job_type: str
+    renderer_version: str
+    tools: dict[str, str] = Field(default_factory=dict, description="The version of each tool the renderer used.")
+    input_sha256: str
+    width: int | None = Field(default=None, description="Pixels.")
+    height: int | None = Field(default=None, description="Pixels.")
+    duration_seconds: float | None = None
+    pages: int | None = None
+
+
 class Asset(Answer):
     """A stored file and where it came from. `provider` and `objectKey` say where the bytes lie; `sha256` is hex."""
 
@@ -28,6 +41,9 @@ class Asset(Answer):
     created_by_agent_id: str | None = None
     created_by_user_id: str | None = None
     created_at: Timestamp
+    attempt: int | None = Field(default=None, description="The number of the attempt that made it.")
+    pinned_at: Timestamp | None = Field(default=None, description="Since when it is kept from retention and deletion.")
+    provenance: Provenance | None = None
 
 
 class AssetUpload(Query):

@@ -31,7 +31,8 @@ class AssetFilter:
 
 def add(connection: Connection, asset: Asset) -> None:
     """Store the row of a durable file, and tell of it."""
-    connection.execute(insert(ASSETS), [asset.model_dump(mode="python")])
+    provenance = None if asset.provenance is None else asset.provenance.model_dump_json(by_alias=True, exclude_none=True)
+    connection.execute(insert(ASSETS), [asset.model_dump(mode="python") | {"provenance": provenance}])
     events.add_asset_event(connection, EventType.ASSET_CREATED, asset, asset.created_at)
 
 

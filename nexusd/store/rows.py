@@ -39,7 +39,8 @@ def to_attempt(row: Row[Any]) -> Attempt:
 
 def to_asset(row: Row[Any]) -> Asset:
     """A row of ASSET_COLUMNS as an asset."""
-    return Asset.model_validate(row._mapping)
+    provenance = row.provenance
+    return Asset.model_validate({**row._mapping, "provenance": None if provenance is None else json.loads(provenance)})
 
 
 def to_company(row: Row[Any]) -> Company:

@@ -18,7 +18,7 @@ from nexusd.errors import UnsafeDatabase
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-KNOWN_REVISIONS: Final = ("0001", "0002")
+KNOWN_REVISIONS: Final = ("0001", "0002", "0003")
 """Oldest first; the last is the one this program works with."""
 HEAD: Final = KNOWN_REVISIONS[-1]
 VERSION_TABLE: Final = "alembic_version"

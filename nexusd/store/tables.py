@@ -57,7 +57,7 @@ class ContentJob(SQLModel, table=True):
         Index("content_jobs_by_company", "company_id", "id"),
         Index("content_jobs_by_company_and_status", "company_id", "status"),
         Index("content_jobs_by_company_and_created", "company_id", "created_at"),
-        Index("content_jobs_by_source_task", "company_id", "source_task_id"),
+        Index("content_jobs_by_source_task", "company_id", "source_task_id", "id"),
         Index(
             "content_jobs_queue",
             "company_id",
@@ -128,12 +128,16 @@ class JobAttempt(SQLModel, table=True):
 
 
 class Asset(SQLModel, table=True):
-    """A stored file. The row is written after the file is durable, so it never lies."""
+    """A stored file. The row is written after the file is durable, so it never lies.
+
+    `provenance` is JSON, as the contract has it; `attempt` is the number of the attempt that made the file.
+    """
 
     __tablename__ = "assets"
     __table_args__ = (
         Index("assets_by_company", "company_id", "id"),
-        Index("assets_by_source_task", "source_task_id"),
+        Index("assets_by_source_task", "company_id", "source_task_id", "id"),
+        Index("assets_deleted", "id", sqlite_where=text("deleted_at IS NOT NULL")),
         Index("assets_by_hash", "company_id", "sha256"),
         Index("assets_by_job", "job_id"),
         UniqueConstraint("provider", "object_key", name="object_keys_are_unique"),
@@ -154,6 +158,9 @@ class Asset(SQLModel, table=True):
     created_by_user_id: str | None = None
     created_at: datetime = _time(nullable=False)
     deleted_at: datetime | None = _time()
+    attempt: int | None = None
+    provenance: str | None = Field(default=None, sa_type=Text)
+    pinned_at: datetime | None = _time()
 
 
 class JobAssetReference(SQLModel, table=True):

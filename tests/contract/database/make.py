@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from nexusd.contract.assets import Provenance
 from nexusd.domain.retry import Cancelled, Done, Failed, Stopped
 from nexusd.domain.states import ErrorCode, JobStatus
 from nexusd.store import assets, companies, jobs, pauses
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tests.support.stores import Store
 
 KEY: Final = Idempotency("content-jobs", "the key", "a" * 64)
+PROVENANCE: Final = Provenance(
+    job_type="document", renderer_version="1", tools={"typst": "0.13"}, input_sha256="c" * 64, width=3, height=4, pages=1
+)
 DELETED: Final = "2026-01-02T13:00:00.000Z"
 STATUSES: Final = (
     JobStatus.DONE,
@@ -51,7 +55,8 @@ async def fill(store: Store) -> None:
         for outcome in ends:
             claim = await store.claim(job_id)
             await store.database.write(jobs.report_progress, claim, 0.5, "half", NOON)
-            results = [make_asset(store.company_id, job_id=job_id, source_task_id="task")] if outcome == Done() else []
+            made = {"job_id": job_id, "source_task_id": "task", "attempt": claim.job.attempt, "provenance": PROVENANCE}
+            results = [make_asset(store.company_id, **made)] if outcome == Done() else []
             usage = Usage(exit_code=0, peak_memory_bytes=1, cpu_seconds=0.25)
             await store.database.write(jobs.settle, claim, outcome, usage, results, 0.5, NOON)
     claim = await store.claim(others[2])
@@ -60,6 +65,7 @@ async def fill(store: Store) -> None:
     await store.database.write(jobs.request_cancel, store.company_id, others[2], NOON)
     await store.database.write(pauses.pause, "document", "Ü", NOON)
     store.ask("UPDATE assets SET deleted_at = ? WHERE id = ?", DELETED, gone.id)
+    store.ask("UPDATE assets SET pinned_at = ? WHERE id = ?", DELETED, picture.id)
     store.ask("DELETE FROM events WHERE id <= 2")
     store.ask("UPDATE event_retention SET pruned_through = 2")
 
