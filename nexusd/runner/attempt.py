@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
@@ -165,12 +165,13 @@ class Attempt:
         workshop, limits = self._workshop, self._workshop.limits
         if spec.network and spec.job_type not in workshop.network_job_types:
             return Failed(ErrorCode.RENDERER_UNAVAILABLE, _NO_NETWORK.format(spec.job_type)), jobs.UNKNOWN_USAGE
-        job_input = await fill_workdir(workdir, claim, workshop.database, workshop.storage)
-        argv = list(spec.command(job_input))
+        can_show = workshop.containment.can_show_files
+        inputs = await fill_workdir(workdir, claim, workshop.database, workshop.storage, can_show=can_show)
+        argv = list(spec.command(inputs.job_input))
         timeout_seconds = claim.job.timeout_seconds or spec.default_timeout_seconds
         log = Log(workshop.log_directory / self.job_id / f"{claim.job.attempt}.log", limits.log_max_bytes)
         try:
-            spawn = self._spawn(claim, spec, argv, workdir, timeout_seconds)
+            spawn = replace(self._spawn(claim, spec, argv, workdir, timeout_seconds), shown=inputs.shown)
             end, usage = await supervise(
                 workshop.containment.make_child(spawn),
                 self._orders,

@@ -15,6 +15,7 @@ import functools
 import os
 import shutil
 import sys
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -75,12 +76,20 @@ def find_bubblewrap() -> Iterator[str]:
             yield str(Path(str(file.locate())).resolve())
 
 
-def command(bwrap: str, status_fd: int, workdir: Path, reads: Sequence[str], *, network: bool) -> list[str]:
-    """Return the command line up to the program's own.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a program works: its work directory, and files and folders that it can read where they are outside.
 
-    `status_fd` is where bubblewrap tells of process 1; `reads` are files and folders that can be read inside, where they are
-    outside.
+    `shown` are files that it can read at a name in its work directory, and not write whatever it does.
     """
+
+    workdir: Path
+    reads: Sequence[str] = ()
+    shown: Sequence[tuple[Path, str]] = ()
+
+
+def command(bwrap: str, status_fd: int, place: Place, *, network: bool) -> list[str]:
+    """Return the command line up to the program's own. `status_fd` is where bubblewrap tells of process 1."""
     argv = [bwrap, *ISOLATION]
     if not network:
         argv.append("--unshare-net")
@@ -92,9 +101,12 @@ def command(bwrap: str, status_fd: int, workdir: Path, reads: Sequence[str], *, 
         argv += ("--ro-bind-try", path, path)
     for folder in ("/dev/shm", "/tmp"):
         argv += ("--size", str(TMPFS_BYTES), "--perms", "0700", "--tmpfs", folder)
-    for path in _outermost(reads):  # after /tmp, below which one may be
+    for path in _outermost(place.reads):  # after /tmp, below which one may be
         argv += ("--ro-bind-try", path, path)
-    argv += ("--bind", str(workdir), WORK, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
+    argv += ("--bind", str(place.workdir), WORK)
+    for file, name in place.shown:
+        argv += ("--ro-bind", str(file), f"{WORK}/{name}")
+    argv += ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
     return [*argv, "--json-status-fd", str(status_fd), "/bin/sh", "-c", INIT, "nexusd-init"]
 
 

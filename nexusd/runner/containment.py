@@ -68,6 +68,11 @@ class Containment:
             return "cgroup"
         return "rlimit" if self.level is Level.BUBBLEWRAP and os.geteuid() != 0 else "none"
 
+    @property
+    def can_show_files(self) -> bool:
+        """Whether a child can be shown a file where it lies, read-only whatever it does."""
+        return self.level is Level.BUBBLEWRAP
+
     def make_child(self, spawn: Spawn) -> Child:
         """Return a child at this level that is not started yet."""
         if self.level is Level.BUBBLEWRAP:

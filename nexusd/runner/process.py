@@ -50,7 +50,10 @@ START_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """What to start: a program by its absolute path, and all that surrounds it. `reads` can be read besides the system."""
+    """What to start: a program by its absolute path, and all that surrounds it. `reads` can be read besides the system.
+
+    `shown` are files to be seen, read-only, at a name in the work directory; only bubblewrap can do that.
+    """
 
     attempt_id: str
     argv: Sequence[str]
@@ -58,6 +61,7 @@ class Spawn:
     environment: Mapping[str, str]
     limits: ProcessLimits
     reads: Sequence[str] = ()
+    shown: Sequence[tuple[Path, str]] = ()
     network: bool = False
 
 

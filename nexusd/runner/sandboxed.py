@@ -48,7 +48,8 @@ class SandboxedChild(Child):
     def command(self, report: int, progress: int) -> list[str]:
         """Return bubblewrap's command line."""
         spawn = self.spawn
-        return bubblewrap.command(self._bwrap, report, spawn.workdir, self._reads, network=spawn.network)
+        place = bubblewrap.Place(spawn.workdir, self._reads, spawn.shown)
+        return bubblewrap.command(self._bwrap, report, place, network=spawn.network)
 
     def variables(self) -> dict[str, str]:
         """Say where the work directory is inside.

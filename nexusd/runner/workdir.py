@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -17,7 +18,7 @@ from nexusd.renderers.job import INPUT_NAME, OUT_NAME
 from nexusd.store import assets
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from nexusd.storage import Provider
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from nexusd.store.jobs import Claim
 
 TEMPORARY_NAME: Final = "tmp"
+SHOWN_MAX: Final = 100
+"""A mount each, and as many words on a command line."""
 ENTRIES_MAX: Final = 100_000
 LITTLE_ENTRIES: Final = 32
 BLOCK_BYTES: Final = 512
@@ -46,11 +49,22 @@ async def open_workdir(path: Path) -> AsyncIterator[Path]:
             await trio.to_thread.run_sync(remove, path)
 
 
-async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Provider) -> dict[str, Any]:
-    """Write `input.json`, and put every asset it names beside it, read-only; return the input as the child sees it.
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a child works on: its input as it sees it, and the stored files to show it, each with its name in the directory."""
 
+    job_input: dict[str, Any]
+    shown: Sequence[tuple[Path, str]] = ()
+
+
+async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Provider, *, can_show: bool) -> Inputs:
+    """Write `input.json`, and see to it that every asset it names is beside it, read-only.
+
+    A sandbox that `can_show` a file where it lies needs no copy. Elsewhere a copy it is: the child runs under our uid, and
+    could make a hard link writable and with it the stored file.
     Raises NotFound when a referenced asset is gone.
     """
+    shown: list[tuple[Path, str]] = []
     job_input: dict[str, Any] = json.loads(claim.input)
     if references := find_references(job_input):
         named = await database.read(assets.referenced_by, claim.job.id)
@@ -58,10 +72,14 @@ async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Pr
         if missing := {asset_id for _, asset_id in references} - paths.keys():
             raise NotFound(f"the input names an asset that was deleted: {', '.join(sorted(missing))}")
         for asset in named:
-            await storage.link_into(asset.object_key, path, paths[asset.id])
+            stored = await storage.local_path(asset.object_key) if can_show and len(shown) < SHOWN_MAX else None
+            if stored is None:
+                await storage.link_into(asset.object_key, path, paths[asset.id])
+            else:
+                shown.append((stored, paths[asset.id]))
         job_input = place(job_input, paths)
     (path / INPUT_NAME).write_text(json.dumps(job_input, ensure_ascii=False), "utf-8")
-    return job_input
+    return Inputs(job_input, shown)
 
 
 def remove(path: Path) -> None:

@@ -62,6 +62,7 @@ class LocalDisk:
         Raises UnsafePath when `root` is not a directory of this user's.
         """
         self._syscalls = syscalls or Syscalls()
+        self._root = root
         self._directories = Directories(root, self._syscalls)
         self._blobs = Blobs(self._directories, self._syscalls)
         self._limiter = trio.CapacityLimiter(THREADS_MAX)
@@ -109,6 +110,12 @@ class LocalDisk:
                         await self._in_thread(copy.discard)
                     raise
                 copy.close()
+
+    async def local_path(self, object_key: str) -> Path:
+        """Return where a stored file lies; see `Provider.local_path`."""
+        file, _ = await self.open_file(object_key)  # so it is a plain file, and no symlink leads there
+        file.close()
+        return self._root / object_key
 
     async def delete_file(self, object_key: str, sha256: str) -> bool:
         """Delete a stored file; see `Provider.delete_file`. Its directories stay."""

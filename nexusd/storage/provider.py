@@ -91,6 +91,13 @@ class Provider(Protocol):
         """
         ...
 
+    async def local_path(self, object_key: str) -> Path | None:
+        """Return where on this machine the stored file lies, for a sandbox to show it read-only; None when it is elsewhere.
+
+        Raises NotFound when there is no such stored file.
+        """
+        ...
+
     async def delete_file(self, object_key: str, sha256: str) -> bool:
         """Delete the stored file, which has these bytes; say whether there was one. Delete its row first.
 

@@ -11,20 +11,22 @@ import trio
 
 from nexusd.contract.base import utc_now
 from nexusd.domain.schedule import Limits
+from nexusd.renderers.assets import find_references
 from nexusd.renderers.registry import Registry
 from nexusd.runner.attempt import AttemptLimits, Workshop
 from nexusd.runner.containment import Containment, Level
 from nexusd.runner.pool import Pool
 from nexusd.runner.recovery import recover
 from nexusd.storage import LocalDisk
-from nexusd.store import jobs, pauses, queries, submissions
+from nexusd.store import assets, jobs, pauses, queries, submissions
 from tests.support.processes import find_marked
-from tests.support.stores import Store, new_job, open_store
+from tests.support.stores import NOON, Store, make_asset, new_job, open_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from pathlib import Path
 
+    from nexusd.contract.assets import Asset
     from nexusd.contract.jobs import CancelAnswer, Job
     from nexusd.renderers.spec import RendererSpec
 
@@ -165,3 +167,31 @@ async def open_runner(
         await nursery.start(run_pool)
         yield runner
         runner.stopping.set()
+
+
+async def upload(runner: Runner, content: bytes, filename: str) -> Asset:
+    """Store a file and its row, as the service does."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    storage = runner.workshop.storage
+    stored = await storage.put_file(
+        company="default",
+        namespace="attachments",
+        filename=filename,
+        content_type="text/plain",
+        source=chunks(),
+        max_bytes=None,
+        now=NOON,
+    )
+    fields = {"object_key": stored.object_key, "sha256": stored.sha256, "byte_size": stored.byte_size}
+    asset = make_asset(runner.store.company_id, original_filename=filename, **fields)
+    await runner.store.database.write(assets.add, asset)
+    return asset
+
+
+def referring(*asset_ids: str) -> dict[str, Any]:
+    """Return the fields of a submission whose input names these assets."""
+    job_input = {"files": [{"$asset": asset_id} for asset_id in asset_ids]}
+    return {"input": job_input, "references": find_references(job_input, "/input")}

@@ -15,7 +15,7 @@ from nexusd.domain.states import JobStatus
 from nexusd.runner.bubblewrap import WORK
 from nexusd.runner.containment import Level
 from tests.support.renderers import program, python
-from tests.support.runners import Runner, open_runner
+from tests.support.runners import Runner, open_runner, referring, upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,3 +140,46 @@ async def test_the_network_is_there_for_who_asks_and_may(
         assert job.status is JobStatus.DONE, job
     else:
         assert job.error_code == "renderer_failed", job
+
+
+VANDAL: Final = """
+import os
+for number, reference in enumerate(json.load(open("input.json"))["files"]):
+    path = reference["path"]
+    found = os.stat(path)
+    refused = 0
+    for attack in (
+        lambda: os.chmod(path, 0o600),
+        lambda: open(path, "r+b").write(b"vandalised"),
+        lambda: os.truncate(path, 0),
+        lambda: os.rename(path, path + ".old"),
+        lambda: os.unlink(path),
+        lambda: os.link(path, f"out/{number}.taken"),
+    ):
+        try:
+            attack()
+        except OSError:
+            refused += 1
+    put(f"{number}.json", json.dumps([found.st_ino, found.st_size, oct(found.st_mode & 0o777), refused]).encode())
+"""
+
+
+async def test_a_stored_file_is_shown_where_it_lies_or_copied_and_is_safe_at_every_level(
+    tmp_path: Path, containment: Containment
+) -> None:
+    contents = {"a b.txt": b"first", "\u00fc.txt": b"second" * 500_000}
+    async with open_runner(tmp_path, python(VANDAL), containment=containment) as runner:
+        kept = [await upload(runner, content, name) for name, content in contents.items()]
+        inodes = [runner.stored(asset.object_key).stat().st_ino for asset in kept]
+        job = await runner.run(**referring(*(asset.id for asset in kept)))
+        assert job.status is JobStatus.DONE, job
+        told = [json.loads(runner.stored(asset.object_key).read_bytes()) for asset in job.assets]
+        for asset, content in zip(kept, contents.values(), strict=True):
+            file = runner.stored(asset.object_key)
+            assert (file.read_bytes(), file.stat().st_mode & 0o777) == (content, 0o400)
+    assert [(size, mode) for _, size, mode, _ in told] == [(len(content), "0o400") for content in contents.values()]
+    if containment.level is Level.BUBBLEWRAP:
+        assert [inode for inode, *_ in told] == inodes
+        assert {refused for *_, refused in told} == {6}
+    else:
+        assert not {inode for inode, *_ in told} & set(inodes)

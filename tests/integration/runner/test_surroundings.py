@@ -9,23 +9,18 @@ import signal
 import stat
 import subprocess
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nexusd.domain.states import JobStatus
-from nexusd.renderers.assets import find_references
-from nexusd.store import assets
 from tests.support.renderers import python, shell
-from tests.support.runners import open_runner
-from tests.support.stores import NOON, make_asset
+from tests.support.runners import open_runner, referring, upload
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from nexusd.contract.assets import Asset
-    from tests.support.runners import Runner
 
 LOOK = """
 import resource
@@ -122,29 +117,6 @@ async def test_the_surroundings_of_a_child(tmp_path: Path, monkeypatch: pytest.M
     assert os.listdir(tmp_path / "work") == []
 
 
-async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
-
-
-async def upload(runner: Runner, content: bytes, filename: str) -> Asset:
-    """Store a file and its row, as the service does."""
-    storage = runner.workshop.storage
-    stored = await storage.put_file(
-        company="default",
-        namespace="attachments",
-        filename=filename,
-        content_type="text/plain",
-        source=chunks(content),
-        max_bytes=None,
-        now=NOON,
-    )
-    fields = {"object_key": stored.object_key, "sha256": stored.sha256, "byte_size": stored.byte_size}
-    asset = make_asset(runner.store.company_id, original_filename=filename, **fields)
-    await runner.store.database.write(assets.add, asset)
-    return asset
-
-
 VANDAL = """
 for number, reference in enumerate(INPUT["files"]):
     path = reference["path"]
@@ -155,11 +127,6 @@ for number, reference in enumerate(INPUT["files"]):
     if number:
         os.unlink(path)
 """
-
-
-def referring(*asset_ids: str) -> dict[str, Any]:
-    job_input = {"files": [{"$asset": asset_id} for asset_id in asset_ids]}
-    return {"input": job_input, "references": find_references(job_input, "/input")}
 
 
 async def test_an_asset_is_there_to_be_read_and_safe_from_its_reader(tmp_path: Path) -> None:

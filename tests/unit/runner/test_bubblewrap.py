@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import nexusd
-from nexusd.runner.bubblewrap import FOR_NETWORK, INIT, ISOLATION, SYSTEM, WORK, command, find_bubblewrap, own_folders
+from nexusd.runner.bubblewrap import FOR_NETWORK, INIT, ISOLATION, SYSTEM, WORK, Place, command, find_bubblewrap, own_folders
 
 
 def make(reads: tuple[str, ...] = (), *, network: bool = False) -> list[str]:
-    return command("/x/bwrap", 9, Path("/state/work/a"), reads, network=network)
+    return command("/x/bwrap", 9, Place(Path("/state/work/a"), reads), network=network)
 
 
 def shown(argv: list[str]) -> list[str]:
@@ -26,6 +26,13 @@ def test_it_begins_with_the_isolation_and_ends_with_process_1() -> None:
     assert [argv[argv.index("--bind") + step] for step in (1, 2)] == ["/state/work/a", WORK]
     assert argv.count("--bind") == 1  # nothing else can be written to
     assert argv.index("--remount-ro") > argv.index("--bind")
+
+
+def test_a_file_is_shown_in_the_work_directory_and_read_only() -> None:
+    argv = command("/x/bwrap", 9, Place(Path("/w"), (), [(Path("/state/assets/k"), "assets/a.png")]), network=False)
+    at = argv.index("/state/assets/k")
+    assert argv[at - 1 : at + 2] == ["--ro-bind", "/state/assets/k", f"{WORK}/assets/a.png"]
+    assert at > argv.index("--bind")
 
 
 def test_the_network_is_shared_on_request_with_what_it_needs() -> None:
