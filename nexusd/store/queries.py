@@ -66,7 +66,7 @@ class Counts:
 
     jobs: dict[JobStatus, int]
     assets: int
-    last_event_id: int
+    events: Bounds
     paused: list[QueuePause]
 
 
@@ -147,7 +147,7 @@ def count(connection: Connection) -> Counts:
     return Counts(
         jobs={status: by_status.get(status.value, 0) for status in JobStatus},
         assets=int(connection.execute(select(func.count()).where(ASSETS.c.deleted_at.is_(None))).scalar_one()),
-        last_event_id=events.highest_id(connection),
+        events=events.get_bounds(connection),
         paused=pauses.list_pauses(connection),
     )
 
