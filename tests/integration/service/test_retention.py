@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -81,9 +82,9 @@ class Source:
 
     def add(self, *days: float, kind: str = "content_job.queued") -> None:
         """Store events that were written so many days from noon."""
-        for each in days:
-            ask(self.path, INSERT, kind, format_time(self.at(each)))
-        [(highest,)] = ask(self.path, "SELECT max(id) FROM events")
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.executemany(INSERT, [(kind, format_time(self.at(each))) for each in days])
+            [highest] = connection.execute("SELECT max(id) FROM events").fetchone()
         self.hub.publish(highest)
 
     def left(self) -> list[int]:
