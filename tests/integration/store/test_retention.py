@@ -70,7 +70,9 @@ async def test_the_mark_never_goes_back_nor_ahead_of_what_was_given(store: Store
     assert await prune_all(store, 8) == [0, 8]
     assert await prune_all(store, 3) == [8]
     assert await prune_all(store, -5) == [8]
+    store.ask("INSERT INTO events (id, company_id, type, data, created_at) SELECT 1, id, 'x', '{}', 'x' FROM companies")
     assert await prune_all(store, 10_000) == [8, 10]
+    assert (1,) in store.ask("SELECT id FROM events"), "what is below the mark is not looked at again"
     [job_id] = await store.submit()
     assert [event.id for event in await store.database.read(events.read_after, 10, Scope(job_id=job_id))] == [11]
 
