@@ -138,7 +138,7 @@ async def serve(
     path = settings.state_directory / DATABASE_NAME
     async with open_database(path, announce, write_queue_length=settings.write_queue_length) as database:
         await database.write(companies.ensure_default, utc_now())
-        workshop = await _make_workshop(settings, database, registry)
+        workshop = await _make_workshop(settings, database, registry, hub)
         await recover(database, workshop.work_directory)
         circumstances = _find_circumstances(settings, registry)
         app = create_app(_make_services(settings, listener, workshop, circumstances, hub, activity))
@@ -189,7 +189,7 @@ def _find_event_limits(settings: Settings) -> EventLimits:
     return EventLimits(settings.event_retention_seconds or None, settings.event_retention_count or None)
 
 
-async def _make_workshop(settings: Settings, database: Database, registry: Registry) -> Workshop:
+async def _make_workshop(settings: Settings, database: Database, registry: Registry, hub: Hub) -> Workshop:
     wanted = None if settings.sandbox == "auto" else Level(settings.sandbox)
     return Workshop(
         database=database,
@@ -206,6 +206,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         ),
         containment=await find_containment(wanted, Level(settings.sandbox_require)),
         network_job_types=settings.network_job_types,
+        tell_log=hub.publish_log,
     )
 
 
@@ -239,7 +240,7 @@ def _make_services(
     return Services(
         companies=known,
         jobs=JobService(database, known, registry, circumstances),
-        logs=LogService(database, known, workshop.log_directory),
+        logs=LogService(database, hub, known, workshop.log_directory),
         why=WhyService(database, known, registry, circumstances, hub),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
         pauses=PauseService(database, hub, registry),

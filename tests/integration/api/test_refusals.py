@@ -56,7 +56,7 @@ ROUTES: Final = (
     ),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}"),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/why"),
-    Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/log", query=frozenset({"attempt", "offset", "limit", "raw"})),
+    Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/log", query=frozenset({"attempt", "offset", "limit", "raw", "follow"})),
     Route("POST", f"{IN_COMPANY}/content-jobs/{{job_id}}/cancel"),
     Route("POST", f"{IN_COMPANY}/content-jobs/{{job_id}}/retry"),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/events", query=frozenset({"after"})),
