@@ -109,6 +109,8 @@ async def test_a_log_is_told_as_it_grows_from_before_the_first_attempt_to_the_en
             frames += await stream.rest()
             rest = b"".join([chunk async for chunk in raw])
         log = (daemon.state / "logs" / job_id / "1.log").read_bytes()
+        as_it_is = await daemon.client.get(f"{JOBS}/{job_id}/log?follow=true&raw=true", headers={"Accept": "text/event-stream"})
+        assert (as_it_is.headers["content-type"], as_it_is.content) == ("application/octet-stream", log)  # no text can hold it
         assert text_of(frames).encode() == log == f"before\n{TEXT}\nafter\n".encode()
         assert b"before\n" + rest == log
         *pieces, end = frames

@@ -162,6 +162,7 @@ BAD_QUERIES: Final[dict[str, list[str]]] = {
     "attempt": ["", "0", "-1", "x", "1.5"],
     "offset": ["", "-1", "x", "1.5", "9" * 20],
     "raw": ["", "perhaps", "2"],
+    "follow": ["", "perhaps", "2"],
     "types": ["", "content_job", "content_job.vanished"],
     "filename": ["", "x" * 1025],
     "namespace": [

@@ -12,15 +12,23 @@ import trio
 from nexusd.contract.logs import LogQuery, split_position, to_position
 from nexusd.domain.retry import Done, Stopped
 from nexusd.domain.states import JobStatus
+from nexusd.service import log_following
 from nexusd.service.companies import CompanyService
 from nexusd.service.log_following import PIECE_BYTES, End, News, Piece, Silence, Stop
 from nexusd.service.logs import LogService
+from tests.support.clocks import SkippingClock
 from tests.support.frames import HANG_SECONDS
 from tests.support.stores import Store, make_asset, open_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
+
+
+@pytest.fixture
+def clock() -> SkippingClock:
+    """Return the clock of the test's run: it must be named by the test itself as well."""
+    return SkippingClock()
 
 
 @dataclass
@@ -60,7 +68,7 @@ class Source:
 @asynccontextmanager
 async def open_source(home: Path) -> AsyncGenerator[Source, None]:
     """Open a store with one queued job."""
-    with trio.fail_after(HANG_SECONDS):
+    with trio.fail_after(2000 + HANG_SECONDS):  # the clock may be put forward
         async with open_store(home / "nexusd.db") as store:
             [job_id] = await store.submit()
             yield Source(store, home / "logs", job_id)
@@ -87,7 +95,7 @@ def test_a_place_is_one_number() -> None:
 
 async def test_a_piece_is_bounded_and_asked_for(home: Path) -> None:
     async with open_source(home) as source:
-        await source.store.claim(source.job_id)
+        claim = await source.store.claim(source.job_id)
         source.write(1, b"a" * (PIECE_BYTES - 1) + "ü".encode() + b"b" * PIECE_BYTES)
         async with aclosing(await source.open()) as news:
             first = await anext(news)
@@ -99,7 +107,30 @@ async def test_a_piece_is_bounded_and_asked_for(home: Path) -> None:
         assert b"".join(piece.body for piece in rest) == "ü".encode() + b"b" * PIECE_BYTES + b"!"
         async with aclosing(await source.open(raw=True)) as news:
             assert len((await anext(news)).body) == PIECE_BYTES
+        await source.store.settle(claim, Done(), [make_asset(source.store.company_id, job_id=source.job_id)])
+        async with aclosing(await source.open()) as news:
+            assert [await anext(news), await anext(news)] == [first, rest[0]]  # what has ended is cut at characters as well
         assert source.store.hub._logs == {}
+
+
+async def test_what_comes_soon_after_a_piece_is_joined(
+    home: Path, clock: SkippingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_following, "PIECE_INTERVAL_SECONDS", 1000.0)
+    async with open_source(home) as source:
+        await source.store.claim(source.job_id)
+        source.write(1, b"a")
+        async with aclosing(await source.open(keep_alive_seconds=10_000)) as news, trio.open_nursery() as nursery:
+            assert await take(news, 1) == b"a"
+
+            async def write() -> None:
+                for body in (b"b", b"c", b"d"):
+                    source.write(1, body)
+                    await trio.testing.wait_all_tasks_blocked()
+                clock.skip(1000)
+
+            nursery.start_soon(write)
+            assert await anext(news) == Piece(1, 1, b"bcd")
 
 
 async def test_silence_says_where_one_stands(home: Path) -> None:
@@ -143,16 +174,18 @@ async def test_attempts_that_came_and_went_unseen_are_all_told(home: Path) -> No
         before_any = await source.open()
         await source.run(1, b"one")
         of_the_latest = await source.open()
-        await source.run(2, b"")  # it never wrote
-        await source.run(3, b"three", is_last=True)
-        end = [Piece(3, 0, b"three"), End(2 * 2**40 + 5, 3, JobStatus.DONE)]
-        assert [each async for each in before_any] == [Piece(1, 0, b"one"), *end]
-        assert [each async for each in of_the_latest] == [Piece(1, 0, b"one"), *end]
+        await source.run(2, b"two")
+        await source.run(3, b"")  # it never wrote
+        await source.run(4, b"four", is_last=True)
+        one, two = Piece(1, 0, b"one"), Piece(2, 0, b"two")
+        end = [Piece(4, 0, b"four"), End(3 * 2**40 + 4, 4, JobStatus.DONE)]
+        assert [each async for each in before_any] == [one, two, *end]
+        assert [each async for each in of_the_latest] == [one, two, *end]
         assert [each async for each in await source.open()] == end
-        assert [each async for each in await source.open(0)] == [Piece(1, 0, b"one"), *end]
-        assert [each async for each in await source.open(2**40)] == end
-        assert [each async for each in await source.open(attempt=2)] == [End(2**40, 2, JobStatus.DONE)]
-        assert await source.open(2 * 2**40 + 5) is None
+        assert [each async for each in await source.open(0)] == [one, two, *end]
+        assert [each async for each in await source.open(2**40)] == [two, *end]
+        assert [each async for each in await source.open(attempt=3)] == [End(2 * 2**40, 3, JobStatus.DONE)]
+        assert await source.open(3 * 2**40 + 4) is None
 
 
 async def test_a_stopping_daemon_ends_it_wherever_it_waits(home: Path) -> None:
