@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     """How long running jobs may go on at a stop before they are put back."""
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 2
     """How long the log is still read after the child's exit."""
-    log_max_bytes: Annotated[int, Field(ge=1024)] = 8 * MEBIBYTE
+    log_max_bytes: Annotated[int, Field(ge=1024, le=512 * GIBIBYTE)] = 8 * MEBIBYTE
     """Of one attempt's stdout and stderr; what is over is counted and left out."""
     attachment_max_bytes: Annotated[int, Field(ge=1)] = 10 * MEBIBYTE
     """Of one upload."""
