@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, literal_column, or_, select
 
 from nexusd.contract.jobs import Job, JobList, JobSummary
 from nexusd.domain.states import JobStatus
@@ -57,6 +57,15 @@ class Snapshot:
     """A job as it stands, and the cursors of the same moment: after `bounds.highest` comes what is not in it yet."""
 
     job: JobSummary
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveSnapshot:
+    """The jobs that are not over, and the cursors of the same moment. Not `complete`: there are more of them."""
+
+    jobs: list[JobSummary]
+    complete: bool
     bounds: Bounds
 
 
@@ -115,6 +124,18 @@ def get_snapshot(connection: Connection, company_id: str, job_id: str) -> Snapsh
     if row is None:
         raise NotFound(f"there is no job {job_id} in this company")
     return Snapshot(to_summary(row), events.get_bounds(connection))
+
+
+def get_active_snapshot(connection: Connection, company_id: str | None, limit: int) -> ActiveSnapshot:
+    """Return the jobs of a company, or of all, that are not over: those that run, then the queue in its order."""
+    jobs: list[JobSummary] = []
+    for status in ("'running'", "'queued'"):  # each spelled out: only so may SQLite use the indexes of those few
+        query = select(*SUMMARY_COLUMNS).where(JOBS.c.status == literal_column(status))
+        if company_id is not None:
+            query = query.where(JOBS.c.company_id == company_id)
+        query = query.order_by(JOBS.c.priority.desc(), JOBS.c.id).limit(limit + 1 - len(jobs))
+        jobs += map(to_summary, connection.execute(query))
+    return ActiveSnapshot(jobs[:limit], len(jobs) <= limit, events.get_bounds(connection))
 
 
 def find_orphans(connection: Connection) -> list[Orphan]:

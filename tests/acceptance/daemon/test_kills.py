@@ -120,7 +120,7 @@ KILLS: Final[dict[Callable[[Story, str], None], list[str]]] = {
     start: [*both("migration", "store.commit", "storage.folder-fsync"), *commits("ensure_default")],
     render: [
         *both("service.submit", "hub.publish", "server.answer", "runner.spawn", "runner.results", "runner.settle"),
-        *("runner.child-exit.after", "runner.tree-dead.after"),
+        *("runner.child-exit.after", "runner.tree-dead.after", "service.snapshot.after"),
         *commits("create", "record_process", "report_progress", "settle"),
         *STORAGE,
     ],
