@@ -9,21 +9,23 @@ what the retention deletes meanwhile is never a gap that nobody was told of.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, literal_column, or_, select
 
 from nexusd.contract.base import format_time
 from nexusd.contract.events import AssetEvent, EventType, JobEvent, ProgressEvent
-from nexusd.store.statements import insert_rows, prepare_insert, prepare_query, read_number
+from nexusd.store.statements import insert_rows, iter_rows, prepare_insert, prepare_query, read_number
 from nexusd.store.tables import EVENTS, RETENTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection
 
     from nexusd.contract.assets import Asset
     from nexusd.contract.jobs import JobSummary
@@ -149,10 +151,14 @@ def read_on(connection: Connection, cursor: int, scope: Scope, max_events: int =
         return Page([], bounds.highest, refusal)
     found: list[StoredEvent] = []
     size = 0
-    with connection.execute(_select_after(cursor, scope).limit(max_events)) as rows:
+    types = sorted(scope.types or ())
+    named = {"company_id": scope.company_id, "job_id": scope.job_id} | {f"type_{n}": name for n, name in enumerate(types)}
+    given = {name: value for name, value in named.items() if value is not None}
+    query = _select_after(scope.company_id is not None, scope.job_id is not None, None if scope.types is None else len(types))
+    with closing(iter_rows(connection, query, {"after": cursor, "count": max_events, **given})) as rows:
         for row in rows:
             found.append(StoredEvent(*row))
-            size += len(row.data)
+            size += len(found[-1].data)
             if size >= PAGE_MAX_BYTES:
                 break
     if size >= PAGE_MAX_BYTES or len(found) == max_events:
@@ -160,13 +166,15 @@ def read_on(connection: Connection, cursor: int, scope: Scope, max_events: int =
     return Page(found, bounds.highest)
 
 
-def _select_after(cursor: int, scope: Scope) -> Select[Any]:
-    columns = (EVENTS.c.id, EVENTS.c.company_id, EVENTS.c.job_id, EVENTS.c.asset_id, EVENTS.c.type, EVENTS.c.data)
-    query = select(*columns).where(EVENTS.c.id > cursor).order_by(EVENTS.c.id)
-    if scope.company_id is not None:
-        query = query.where(EVENTS.c.company_id == scope.company_id)
-    if scope.job_id is not None:
-        query = query.where(EVENTS.c.job_id == scope.job_id, EVENTS.c.asset_id.is_(None))
-    if scope.types is not None:
-        query = query.where(EVENTS.c.type.in_(sorted(scope.types)))
-    return query
+@lru_cache
+def _select_after(of_company: bool, of_job: bool, type_count: int | None) -> str:
+    """Return the statement for a scope that is narrowed in these ways."""
+    query = select(*(EVENTS.c[name] for name in StoredEvent.__slots__)).where(EVENTS.c.id > bindparam("after"))
+    if of_company:
+        query = query.where(EVENTS.c.company_id == bindparam("company_id"))
+    if of_job:
+        query = query.where(EVENTS.c.job_id == bindparam("job_id"), EVENTS.c.asset_id.is_(None))
+    if type_count is not None:
+        wanted = [EVENTS.c.type == bindparam(f"type_{number}") for number in range(type_count)]
+        query = query.where(or_(literal_column("0"), *wanted))
+    return prepare_query(query.order_by(EVENTS.c.id).limit(bindparam("count")).offset(literal_column("0")))
