@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from nexusd.api.answers import EVENT_STREAM, SCHEMAS, answer, document, document_header, services
 from nexusd.api.routes import StrictRoute
-from nexusd.api.sse import PREAMBLE, last_event_id
+from nexusd.api.sse import last_event_id
 from nexusd.contract.base import Answer
 from nexusd.contract.events import StoppingEvent
 from nexusd.contract.logs import LogEndEvent, LogEvent, LogPage, LogQuery, to_position
+from nexusd.contract.sse import PREAMBLE, encode_frame
 from nexusd.service.log_following import End, News, Piece, Silence, Stop
 
 if TYPE_CHECKING:
@@ -110,17 +111,17 @@ def _to_frame(news: News) -> bytes:
     match news:
         case Piece(attempt, offset, body):
             piece = LogEvent(attempt=attempt, offset=offset, next_offset=news.next_offset, text=_decode(body))
-            return b"id: %d\n%b" % (to_position(attempt, news.next_offset), _frame("log", piece))
+            return _frame(to_position(attempt, news.next_offset), "log", piece)
         case Silence(position):
             return b"id: %d\n\n" % position
         case End(position, last, status):
-            return b"id: %d\n%b" % (position, _frame("end", LogEndEvent(attempt=last, status=status)))
+            return _frame(position, "end", LogEndEvent(attempt=last, status=status))
         case Stop():
-            return _frame("server.stopping", StoppingEvent())
+            return _frame(None, "server.stopping", StoppingEvent())
 
 
-def _frame(name: str, event: Answer) -> bytes:
-    return f"event: {name}\ndata: {event.model_dump_json(by_alias=True)}\n\n".encode()
+def _frame(frame_id: int | None, name: str, event: Answer) -> bytes:
+    return encode_frame(frame_id, name, event.model_dump_json(by_alias=True))
 
 
 def _to_bytes(news: News) -> bytes:

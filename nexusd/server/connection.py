@@ -29,6 +29,7 @@ from nexusd.server.problems import Problem, Refused
 if TYPE_CHECKING:
     from nexusd.server.activity import Activity
     from nexusd.server.asgi import Application
+    from nexusd.server.chunks import Chunks
     from nexusd.server.dates import DateHeader
     from nexusd.server.limits import Limits
     from nexusd.server.wire import Wire
@@ -45,6 +46,7 @@ class Service:
     activity: Activity
     stopping: trio.Event
     dates: DateHeader
+    chunks: Chunks
 
 
 class Connection:
@@ -99,7 +101,7 @@ class Connection:
     async def _exchange(self, head: Head) -> After:
         service = self._service
         body = RequestBody(head, self._buffer, self.wire, service.limits)
-        exchange = Exchange(head, body, self.wire, service.dates, service.stopping)
+        exchange = Exchange(head, body, self.wire, service.dates, service.stopping, service.chunks)
         self._in_request = True
         service.activity.request_began()
         try:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, literal_column, or_, select
 
 from nexusd.contract.jobs import Job, JobList, JobSummary
 from nexusd.domain.states import JobStatus
@@ -71,6 +71,15 @@ class Progression:
     def latest(self) -> int | None:
         """The number of the last attempt, None before the first."""
         return max(self.ended, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveSnapshot:
+    """The jobs that are not over, and the cursors of the same moment. Not `complete`: there are more of them."""
+
+    jobs: list[JobSummary]
+    complete: bool
+    bounds: Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +149,18 @@ def get_progression(connection: Connection, company_id: str, job_id: str) -> Pro
         raise NotFound(f"there is no job {job_id} in this company")
     query = select(ATTEMPTS.c.number, ATTEMPTS.c.finished_at.is_not(None)).where(ATTEMPTS.c.job_id == job_id)
     return Progression(JobStatus(row.status), {number: bool(is_over) for number, is_over in connection.execute(query)})
+
+
+def get_active_snapshot(connection: Connection, company_id: str | None, limit: int) -> ActiveSnapshot:
+    """Return the jobs of a company, or of all, that are not over: those that run, then the queue in its order."""
+    jobs: list[JobSummary] = []
+    for status in ("'running'", "'queued'"):  # each spelled out: only so may SQLite use the indexes of those few
+        query = select(*SUMMARY_COLUMNS).where(JOBS.c.status == literal_column(status))
+        if company_id is not None:
+            query = query.where(JOBS.c.company_id == company_id)
+        query = query.order_by(JOBS.c.priority.desc(), JOBS.c.id).limit(limit + 1 - len(jobs))
+        jobs += map(to_summary, connection.execute(query))
+    return ActiveSnapshot(jobs[:limit], len(jobs) <= limit, events.get_bounds(connection))
 
 
 def find_orphans(connection: Connection) -> list[Orphan]:

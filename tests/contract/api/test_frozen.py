@@ -29,6 +29,7 @@ HEADERS: Final = {
     "GET /v1/companies/{company}/content-jobs/{job_id}/events": "Last-Event-ID",
     "GET /v1/companies/{company}/events": "Last-Event-ID",
     "GET /v1/companies/{company}/content-jobs/{job_id}/log": "Last-Event-ID",
+    "GET /v1/events": "Last-Event-ID",
     "GET /v1/companies/{company}/assets/{asset_id}/content": "If-None-Match",
     "HEAD /v1/companies/{company}/assets/{asset_id}/content": "If-None-Match",
 }
