@@ -81,6 +81,21 @@ class ResetEvent(Answer):
     oldest_available: int
 
 
+class SnapshotEndEvent(Answer):
+    """Data of `snapshot.end`: every job that is not over was told, or so many of them; every event after `resumedFrom` follows."""
+
+    jobs: int
+    complete: bool
+    resumed_from: int
+
+
+class LaggingEvent(Answer):
+    """Data of `lagging`: the reader was too slow and the stream ends now; reconnect with the last id, which is `cursor`."""
+
+    cursor: int
+    behind: int
+
+
 class StoppingEvent(Answer):
     """Data of `server.stopping`: the stream ends now; reconnect with the last id."""
 

@@ -92,7 +92,7 @@ def test_a_busy_daemon_is_asked_again_when_it_says_so(path: Path) -> None:
     busy = answer(503, documents.problem("write-queue-full", 503), Retry_After="7")
     with open_peer(path, busy, answer(200, documents.job())), open_nexus(path, clock) as nexus:
         assert nexus.get_job(JOB_ID).id == JOB_ID
-    assert clock.now == 7
+    assert 7 <= clock.now < 7.2  # and never all clients at the same moment
 
 
 def test_a_daemon_that_stays_busy_has_refused(path: Path) -> None:
