@@ -95,8 +95,8 @@ def content(status: int, body: bytes, **headers: str) -> Step:
     return step
 
 
-def stream(*pieces: bytes, finish: bool = True) -> Step:
-    """Answer with an event stream. Without `finish` the connection breaks in the middle of it."""
+def stream(*pieces: bytes, finish: bool = True, hold: bool = False) -> Step:
+    """Answer with an event stream. Without `finish` the connection breaks in the middle of it; with `hold` it falls silent."""
 
     def step(handler: Handler) -> None:
         handler.send_response(200)
@@ -105,7 +105,9 @@ def stream(*pieces: bytes, finish: bool = True) -> Step:
         handler.end_headers()
         for piece in pieces:
             handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-        if finish:
+        if hold:
+            handler.rfile.read(1)  # until the other side gives up
+        elif finish:
             handler.wfile.write(b"0\r\n\r\n")
         handler.close_connection = True
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import event as note
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexusctl.client.following import Following
@@ -112,6 +113,8 @@ class Reader:
         assert self.picture in (None, self.world.active(at))
 
 
+@pytest.mark.slow
+@settings(max_examples=300)
 @given(world=worlds(), plans=PLANS, begun=st.integers(0, 6), after=st.none() | st.integers(0, 30), snapshot=st.booleans())
 def test_every_event_once_and_a_true_picture(
     world: World, plans: list[Plan], begun: int, after: int | None, snapshot: bool
@@ -131,6 +134,7 @@ def test_every_event_once_and_a_true_picture(
     assert reader.start is not None
     assert reader.rows == [row.id for row in world.between(reader.start, world.highest)]
     assert following.cursor == world.highest
+    assert reader.picture is not None or after is not None or not snapshot
 
 
 def ask_job(following: Following, world: World, plan: Plan, job: str) -> Iterator[StreamEvent]:
@@ -146,6 +150,8 @@ def ask_job(following: Following, world: World, plan: Plan, job: str) -> Iterato
         yield from following.receive(chunk)
 
 
+@pytest.mark.slow
+@settings(max_examples=300)
 @given(world=worlds(), plans=PLANS, after=st.none() | st.integers(0, 30))
 def test_the_job_as_it_stands_and_then_each_of_its_events_once(world: World, plans: list[Plan], after: int | None) -> None:
     job = next((row.job for row in world.rows if row.is_ours), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nexusctl.client.backoff import Backoff
 from nexusctl.client.patience import FOR_EVER, Patience
 from nexusctl.errors import Unreachable
 
@@ -66,6 +67,16 @@ def test_a_revived_daemon_is_asked_at_once() -> None:
     pauses = list(time.pauses)
     patience.failed("gone")
     assert time.pauses == pauses
+
+
+def test_after_a_revival_the_pauses_begin_anew() -> None:
+    time = Time()
+    deaths = iter([False, False, False, True, False])
+    backoff = Backoff(0.1, 1.0, choose=lambda _low, high: high)
+    patience = Patience(30, revive=lambda _silent: next(deaths), clock=lambda: time.now, sleep=time.sleep)
+    for _ in range(5):
+        patience.failed("gone", backoff=backoff)
+    assert time.pauses == [0.1, 0.2, 0.4, 0.1]
 
 
 def test_a_pause_lasts_at_least_what_the_daemon_asks_and_not_past_the_end() -> None:
