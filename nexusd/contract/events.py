@@ -82,18 +82,18 @@ class ResetEvent(Answer):
 
 
 class SnapshotEndEvent(Answer):
-    """Data of `snapshot.end`: every job that is not over was told, or so many of them; every event after `resumedFrom` follows."""
+    """Data of `snapshot.end`: every event after `resumedFrom` comes next."""
 
-    jobs: int
-    complete: bool
+    jobs: int = Field(description="How many `snapshot` frames there were.")
+    complete: bool = Field(description="False: there are more such jobs than a snapshot holds; the lists have them.")
     resumed_from: int
 
 
 class LaggingEvent(Answer):
-    """Data of `lagging`: the reader was too slow and the stream ends now; reconnect with the last id, which is `cursor`."""
+    """Data of `lagging`: nothing is lost, reconnect with the last id."""
 
     cursor: int
-    behind: int
+    behind: int = Field(description="How many events of this stream were not sent yet.")
 
 
 class StoppingEvent(Answer):
