@@ -15,12 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nexusctl.client.frames import JOB, SNAPSHOT, SNAPSHOT_BEGIN, SnapshotBegin, StreamEvent, read_document, read_frame
-from nexusctl.errors import BadAnswer
-from nexusctl.sse import FrameTooLarge, Parser
+from nexusctl.client.reader import Reader
 from nexusd.contract.events import JobEvent, LaggingEvent, ResetEvent, SnapshotEndEvent, StoppingEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from nexusctl.client.frames import Kind
     from nexusctl.sse import Frame
@@ -29,54 +28,30 @@ if TYPE_CHECKING:
 _ID_MAX_DIGITS: Final = 19
 
 
-class Following:
-    """One reader, across any number of connections: `connected`, `receive` …, then `connected` again.
-
-    `heard`: the connection has told something. `hurry`: it ended for reasons of ours and may be made again at once.
-    `pause_seconds`: how long the daemon asks to stay away; `retry_seconds`: how long it asks to pause after any break.
-    """
+class Following(Reader[StreamEvent]):
+    """One reader of the events of a job, of a company or of all."""
 
     def __init__(self, last_event_id: int | None = None, kind: Kind = JOB, *, snapshot: bool = False) -> None:
+        super().__init__()
         self.cursor = last_event_id
-        self.finished = False
-        self.heard = False
-        self.hurry = False
-        self.pause_seconds = 0.0
         self._kind = kind
         self._is_owed = last_event_id is None and (snapshot or kind.ends)  # a snapshot, and no id counts before it is whole
         self._in_snapshot = False
         self._has_moved = False
-        self._parser = Parser()
 
     @property
-    def asks_snapshot(self) -> bool:
-        """Whether the next connection has to ask for a snapshot. A job's stream begins with one by itself."""
-        return self._is_owed and not self._kind.ends
-
-    @property
-    def retry_seconds(self) -> float | None:
-        """What the connection's `retry:` said."""
-        milliseconds = self._parser.retry_milliseconds
-        return None if milliseconds is None else milliseconds / 1000
+    def params(self) -> Mapping[str, list[str]]:
+        """The snapshot, where there is no place to go on from. A job's stream begins with one by itself."""
+        return {"snapshot": ["active"]} if self._is_owed and not self._kind.ends else {}
 
     def connected(self) -> dict[str, str]:
         """Begin a connection; return the headers to send."""
-        self._parser = Parser()
-        self._in_snapshot = self._has_moved = self.heard = self.hurry = False
-        self.pause_seconds = 0.0
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        if self.cursor is not None:
-            headers["Last-Event-ID"] = str(self.cursor)
-        return headers
+        self._in_snapshot = self._has_moved = False
+        return self._connect(self.cursor)
 
     def receive(self, chunk: bytes) -> Iterator[StreamEvent]:
         """Take bytes of the stream; return the new events in them. Raises BadAnswer."""
-        try:
-            frames = self._parser.feed(chunk)
-        except FrameTooLarge as error:
-            raise BadAnswer(f"cannot follow the stream: {error}") from None
-        self.heard = self.heard or bool(frames) or bool(self._parser.last_event_id)
-        for frame in frames:
+        for frame in self._feed(chunk):
             if not self.finished:
                 yield from self._take(frame)
         if not self.finished and not self._is_owed:

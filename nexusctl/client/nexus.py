@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from nexusctl.client import calls, streams, waiting
+from nexusctl.client.following import Following
+from nexusctl.client.frames import EVENTS
 from nexusctl.client.patience import Patience
 from nexusctl.client.transport import Transport, reason_of
 from nexusd.contract.companies import DEFAULT_COMPANY
@@ -204,14 +206,14 @@ class Nexus(Transport):
         Raises as `follow_job` does; with a patience of FOR_EVER the daemon may stay away as long as it likes.
         """
         path = calls.company_events_path(company or self.company)
-        following = streams.follow_from(after, snapshot=snapshot)
+        following = Following(after, EVENTS, snapshot=snapshot)
         return streams.follow_events(self, path, types, following, self._silence_seconds)
 
     def follow_all(
         self, *, types: Iterable[str] | None = None, after: int | None = None, snapshot: bool = False
     ) -> Iterator[StreamEvent]:
         """Return the events of all companies, as `follow_company` does those of one."""
-        following = streams.follow_from(after, snapshot=snapshot)
+        following = Following(after, EVENTS, snapshot=snapshot)
         return streams.follow_events(self, calls.ALL_EVENTS_PATH, types, following, self._silence_seconds)
 
     def wait_job(self, job_id: str, *, timeout_seconds: float | None = None) -> Job | None:

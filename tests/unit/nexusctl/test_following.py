@@ -112,21 +112,21 @@ def test_events_of_a_company_have_the_types_of_the_contract_and_no_end() -> None
 def test_a_snapshot_begins_and_only_its_end_is_a_place() -> None:
     following = Following(None, EVENTS, snapshot=True)
     following.connected()
-    assert following.asks_snapshot
+    assert following.params == {"snapshot": ["active"]}
     assert told(following, snapshot_frame(), snapshot_frame("running")) == [
         (None, "snapshot.begin"),
         (None, "snapshot"),
         (None, "snapshot"),
     ]
     assert "Last-Event-ID" not in following.connected()
-    assert following.asks_snapshot
+    assert following.params == {"snapshot": ["active"]}
     assert told(following, snapshot_frame() + end_frame(40, 1)) == [
         (None, "snapshot.begin"),
         (None, "snapshot"),
         (40, "snapshot.end"),
     ]
     assert following.connected()["Last-Event-ID"] == "40"
-    assert not following.asks_snapshot
+    assert following.params == {}
 
 
 def test_a_snapshot_of_no_jobs_begins_too() -> None:
@@ -140,10 +140,10 @@ def test_a_snapshot_of_no_jobs_begins_too() -> None:
 
 def test_a_reader_that_has_a_cursor_asks_for_no_snapshot_until_it_is_reset() -> None:
     following = Following(9, EVENTS, snapshot=True)
-    assert not following.asks_snapshot
+    assert following.params == {}
     assert told(following, frame("reset", RESET)) == [(None, "reset")]
     following.connected()
-    assert following.asks_snapshot
+    assert following.params == {"snapshot": ["active"]}
 
 
 @pytest.mark.parametrize("snapshot", [True, False])
@@ -160,13 +160,13 @@ def test_a_snapshot_that_nobody_asked_for_counts_like_one_that_was() -> None:
     following = Following(9, EVENTS)
     told(following, snapshot_frame())
     assert "Last-Event-ID" not in following.connected()
-    assert following.asks_snapshot
+    assert following.params == {"snapshot": ["active"]}
 
 
 def test_without_a_snapshot_the_first_keep_alive_is_the_place() -> None:
     following = Following(None, EVENTS)
     following.connected()
-    assert not following.asks_snapshot
+    assert following.params == {}
     assert numbers(following, b"retry: 1000\n\nid: 12\n\n") == []
     assert following.connected()["Last-Event-ID"] == "12"
 

@@ -125,7 +125,7 @@ def test_every_event_once_and_a_true_picture(
     for plan in [*plans, Plan(), Plan(grow=100)]:
         headers = following.connected()
         cursor = int(headers["Last-Event-ID"]) if "Last-Event-ID" in headers else None
-        for chunk in plan.chunks(tell_events(world, plan, cursor, snapshot=following.asks_snapshot)):
+        for chunk in plan.chunks(tell_events(world, plan, cursor, snapshot=bool(following.params))):
             for event in following.receive(chunk):
                 reader.take(event)
                 note(event.name)
