@@ -101,6 +101,7 @@ def stream(*pieces: bytes, finish: bool = True, hold: bool = False) -> Step:
     def step(handler: Handler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Connection", "close")  # else the client may send the next request before it sees the end
         handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
         for piece in pieces:

@@ -150,6 +150,14 @@ def test_the_pause_is_what_a_stopping_daemon_asks_for_and_more_only_by_jitter(pa
     assert 3 <= pause <= 4
 
 
+def test_a_refusal_for_now_is_waited_out_as_long_as_it_says(path: Path) -> None:
+    clock = Clock()
+    busy = answer(503, documents.problem("too-many-connections", 503), Retry_After="6")
+    with open_peer(path, busy, stream(row(5))), open_nexus(path, clock) as nexus:
+        told(nexus, 1, after=4)
+    assert 6 <= clock.now <= 6.1
+
+
 def test_the_first_pause_is_as_long_as_retry_says_at_most(path: Path) -> None:
     clock = Clock()
     quiet = [stream(b"retry: 2000\n\n", b"id: 4\n\n") for _ in range(30)]
