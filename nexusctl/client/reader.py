@@ -5,7 +5,7 @@ Leaves out what frames mean and where the reader stands: those are the subclasse
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from nexusctl.errors import BadAnswer
 from nexusctl.sse import FrameTooLarge, Parser
@@ -24,6 +24,9 @@ class Reader(Generic[EventT]):
     `heard`: the connection has told something. `hurry`: it ended for reasons of the reader's and may be made again at once.
     `pause_seconds`: how long the daemon asks to stay away.
     """
+
+    what: ClassVar[str] = "the event stream"
+    """What is read, in words."""
 
     def __init__(self) -> None:
         self.finished = False
@@ -66,6 +69,6 @@ class Reader(Generic[EventT]):
         try:
             frames = self._parser.feed(chunk)
         except FrameTooLarge as error:
-            raise BadAnswer(f"cannot follow the stream: {error}") from None
+            raise BadAnswer(f"cannot follow {self.what}: {error}") from None
         self.heard = self.heard or bool(frames) or bool(self._parser.last_event_id)
         return frames
