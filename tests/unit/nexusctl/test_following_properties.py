@@ -114,7 +114,7 @@ class Reader:
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(world=worlds(), plans=PLANS, begun=st.integers(0, 6), after=st.none() | st.integers(0, 30), snapshot=st.booleans())
 def test_every_event_once_and_a_true_picture(
     world: World, plans: list[Plan], begun: int, after: int | None, snapshot: bool
@@ -151,7 +151,7 @@ def ask_job(following: Following, world: World, plan: Plan, job: str) -> Iterato
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(world=worlds(), plans=PLANS, after=st.none() | st.integers(0, 30))
 def test_the_job_as_it_stands_and_then_each_of_its_events_once(world: World, plans: list[Plan], after: int | None) -> None:
     job = next((row.job for row in world.rows if row.is_ours), None)
