@@ -34,7 +34,7 @@ WARM_UP_ROUNDS: Final = 2
 DEAF_MAX_BYTES: Final = 64 * 1024 * 1024
 """What 200 that never read may cost: a piece of 64 KiB each, as it is and as it is framed, are 25 MiB of it."""
 LEFT_MAX_BYTES: Final = 12 * 1024 * 1024
-"""What the allocator may keep of that: it gives back only what is free as a whole. The readers' pieces would be twice as much."""
+"""What the allocator may keep: it gives back only what is free as a whole. The pieces alone would be twice as much."""
 
 
 def resident_bytes(program: Program) -> int:
