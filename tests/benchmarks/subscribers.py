@@ -130,7 +130,7 @@ def run(path: Path, plan: Plan, seconds: float) -> Found:
         crowd.turn()
     deliveries, reads, done = crowd.deliveries, crowd.reads, len(crowd.times)
     began = time.perf_counter()
-    while (passed := time.perf_counter() - began) < seconds:
+    while (passed := time.perf_counter() - began) < seconds or len(crowd.times) == done:
         crowd.turn()
     times = sorted(crowd.times[done:])
     return Found(
