@@ -88,6 +88,11 @@ class Exchange:
         self._complete = False
         self._over = False
 
+    @property
+    def is_sending_pieces(self) -> bool:
+        """Whether the rest of the answer was handed over as pieces."""
+        return self._pieces is not None
+
     async def run(self, application: Application) -> After:
         """Call the application and see its answer through. Raises PeerGone."""
         failed = False

@@ -3,7 +3,7 @@
 Owns the accept loops, the connection cap, the admission of peers and the order of a stop. Leaves out what a connection says.
 
 A stop, in order: accepting ends and the listening sockets close; idle connections close; requests in flight go on until
-`stop_grace_seconds`; what is left is cancelled, which closes it whatever its peer does.
+`stop_grace_seconds`, those that send pieces for less; what is left is cancelled, which closes it whatever its peer does.
 
 Invariants: an accepted socket has exactly one owner and is closed by it; no peer can make accept wait; `serve` never waits
 for a peer beyond the grace.

@@ -1,6 +1,6 @@
 """Event streams: from a cursor, through what is stored, to what happens next; exact, whatever is in between.
 
-A stream is made of bytes, ready to be sent: pieces of one frame or many. Until it is live it reads the database, a page or a
+A stream is made of bytes, ready to be sent: pieces of any number of frames. Until it is live it reads the database, a page or a
 snapshot at a time, at the speed of whoever takes it; from then on it takes from the feed what all live streams share.
 
 Invariants
@@ -8,19 +8,16 @@ Invariants
 2. A cursor outside of what is kept, at the beginning or amid a stream, is answered by a `reset` frame and the present state,
    never by a silent gap.
 3. The cursor moves over events of other scopes too, and keep-alives tell it, so a quiet stream does not fall behind.
-4. A stream that nobody takes from holds one piece or, one of a few, one snapshot. One that was live and fell off the feed's log
-   ends with a `lagging` frame; it resumes by id.
+4. A stream that nobody takes from holds one piece, and perhaps a snapshot, packed. One that was live and fell off the feed's
+   log ends with a `lagging` frame; it resumes by id.
 
 State → what performs it: to begin anew `_begin`, history `_read_on`, live the loop of `_follow` itself.
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-import trio
 
 from nexusd import failpoints
 from nexusd.contract.events import LaggingEvent, StoppingEvent
@@ -39,9 +36,6 @@ if TYPE_CHECKING:
     from nexusd.service.views import Beginning, View
     from nexusd.store.database import Database
     from nexusd.store.events import Page, Scope
-
-SNAPSHOTS_AT_ONCE: Final = 8
-"""How many streams may hold a snapshot that is not sent yet; the others wait for their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +66,11 @@ class StreamService:
         companies: CompanyService,
         *,
         snapshot_max_jobs: int = SNAPSHOT_MAX_JOBS,
-        snapshots_at_once: int = SNAPSHOTS_AT_ONCE,
     ) -> None:
         self._database = database
         self._feed = feed
         self._companies = companies
         self._snapshot_max_jobs = snapshot_max_jobs
-        self._snapshots = trio.Semaphore(snapshots_at_once)
 
     async def open_job(self, company: str, job_id: str, after: int | None) -> Stream | None:
         """Open the stream of one job, up to its terminal frame; None when a resumed one has nothing left to tell.
@@ -117,11 +109,9 @@ class StreamService:
             place.cursor = after or 0
             while anew or not feed.is_over:
                 if anew:
-                    async with self._snapshots if view.may_be_large(refused) else nullcontext():
-                        begun = await self._begin(view, refused)
-                        for piece in begun.pieces[:-1]:
-                            yield piece
-                    yield begun.pieces[-1]
+                    begun = await self._begin(view, refused)
+                    for piece in begun.pieces:
+                        yield piece
                     if begun.is_over:
                         return
                     anew = False

@@ -8,7 +8,9 @@ there is given all of it again. A job's stream needs no such care for its one fr
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from nexusd.contract.events import JobEvent, ResetEvent, SnapshotEndEvent
@@ -17,22 +19,41 @@ from nexusd.store import events, queries
 from nexusd.store.events import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from nexusd.contract.jobs import JobSummary
     from nexusd.store.database import Database
     from nexusd.store.events import Bounds
-    from nexusd.store.queries import ActiveSnapshot, Snapshot
+    from nexusd.store.queries import Snapshot
 
 SNAPSHOT_MAX_JOBS: Final = 10_000
 PIECE_MAX_BYTES: Final = 64 * 1024
+
+
+class Packed:
+    """Bytes that are held small until they are taken, piece by piece.
+
+    Whoever follows may be slow to take a snapshot of thousands of jobs, and many may be. What it says is mostly the same over
+    and over, so that a tenth of it is held.
+    """
+
+    def __init__(self, frames: Iterable[bytes]) -> None:
+        packing = zlib.compressobj(zlib.Z_BEST_SPEED)
+        self._packed = b"".join([*map(packing.compress, frames), packing.flush()])
+
+    def __iter__(self) -> Iterator[bytes]:
+        unpacking = zlib.decompressobj()
+        rest = self._packed
+        while piece := unpacking.decompress(rest, PIECE_MAX_BYTES):
+            rest = unpacking.unconsumed_tail
+            yield piece
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """The present state in pieces, and the cursor after it. `is_over`: nothing can come after it."""
 
-    pieces: list[bytes]
+    pieces: Iterable[bytes]
     cursor: int
     is_over: bool = False
 
@@ -48,10 +69,6 @@ class JobView:
     def scope(self) -> Scope:
         """Which events it is about."""
         return Scope(job_id=self.job_id)
-
-    def may_be_large(self, refused: int | None) -> bool:
-        """Tell whether the beginning may be more than one piece."""
-        return False
 
     async def begin(self, database: Database, refused: int | None) -> Beginning:
         """Return the job as it stands, after a `reset` when the cursor `refused` was asked for.
@@ -83,28 +100,29 @@ class CompanyView:
         """Which events it is about."""
         return Scope(company_id=self.company_id, types=self.types)
 
-    def may_be_large(self, refused: int | None) -> bool:
-        """Tell whether the beginning may be more than one piece."""
-        return self.with_snapshot or refused is not None
-
     async def begin(self, database: Database, refused: int | None) -> Beginning:
         """Return every job that is not over if that was asked for, or after a `reset` since `refused` was asked for."""
-        if not self.may_be_large(refused):
+        if refused is None and not self.with_snapshot:
             highest = await database.read(events.highest_id)
             return Beginning([encode_frame(highest)], highest)
         return await database.read(
-            lambda connection: self._encode(
-                queries.get_active_snapshot(connection, self.company_id, self.snapshot_max_jobs), refused
+            lambda connection: self._pack(
+                events.get_bounds(connection), queries.iter_active(connection, self.company_id), refused
             )
         )
 
-    def _encode(self, found: ActiveSnapshot, refused: int | None) -> Beginning:
-        cursor = found.bounds.highest
-        frames = [] if refused is None else [encode_frame(None, "reset", _describe_reset(found.bounds, refused))]
-        frames += (encode_frame(None, "snapshot", _describe_job(job)) for job in found.jobs)
-        end = SnapshotEndEvent(jobs=len(found.jobs), complete=found.complete, resumed_from=cursor)
-        frames.append(encode_frame(cursor, "snapshot.end", end.model_dump_json(by_alias=True)))
-        return Beginning(_join(frames), cursor)
+    def _pack(self, bounds: Bounds, jobs: Iterator[JobSummary], refused: int | None) -> Beginning:
+        return Beginning(Packed(self._encode(bounds, jobs, refused)), bounds.highest)
+
+    def _encode(self, bounds: Bounds, jobs: Iterator[JobSummary], refused: int | None) -> Iterator[bytes]:
+        if refused is not None:
+            yield encode_frame(None, "reset", _describe_reset(bounds, refused))
+        told = 0
+        for told, job in enumerate(islice(jobs, self.snapshot_max_jobs), 1):  # noqa: B007 - how many there were
+            yield encode_frame(None, "snapshot", _describe_job(job))
+        complete = next(jobs, None) is None
+        end = SnapshotEndEvent(jobs=told, complete=complete, resumed_from=bounds.highest)
+        yield encode_frame(bounds.highest, "snapshot.end", end.model_dump_json(by_alias=True))
 
 
 View = JobView | CompanyView
@@ -123,17 +141,3 @@ def _describe_reset(bounds: Bounds, refused: int) -> str:
 
 def _describe_job(job: JobSummary) -> str:
     return JobEvent(company_id=job.company_id, job_id=job.id, created_at=job.updated_at, job=job).model_dump_json(by_alias=True)
-
-
-def _join(frames: Iterable[bytes]) -> list[bytes]:
-    """Return frames as few pieces, each as large as one write may be, unless a single frame is larger."""
-    pieces: list[bytes] = []
-    pending: list[bytes] = []
-    size = 0
-    for frame in frames:
-        if pending and size + len(frame) > PIECE_MAX_BYTES:
-            pieces.append(b"".join(pending))
-            pending, size = [], 0
-        pending.append(frame)
-        size += len(frame)
-    return [*pieces, b"".join(pending)]

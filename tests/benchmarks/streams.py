@@ -26,6 +26,7 @@ RATES: Final = {(1000, 1): Target(at_least=20_000), (1000, 10): Target(at_least=
 TIMES: Final = {1: Target(at_most=15), 1000: Target(at_most=100)}
 OF_FLOOR: Final = Target(at_least=0.9, of_floor=True)
 SETTLE_SECONDS: Final = 0.3
+DEAF: Final = 200
 
 
 def run(scratch: Scratch, rounds: int, seconds: float) -> Iterator[Line]:
@@ -39,6 +40,7 @@ def run(scratch: Scratch, rounds: int, seconds: float) -> Iterator[Line]:
             for events in EVENTS:
                 pairs = [_measure_pair(real, ready, subscribers, events, seconds) for _ in range(rounds)]
                 yield from _describe(pairs, subscribers, events)
+        yield from _measure_beside_deaf(real, rounds, seconds)
 
 
 def _measure_pair(real: Program, ready: Program, subscribers: int, events: int, seconds: float) -> tuple[Found, Found]:
@@ -47,6 +49,22 @@ def _measure_pair(real: Program, ready: Program, subscribers: int, events: int, 
     floor = measure(ready.socket, Plan(f"/ready?{events}", subscribers, events), seconds)
     time.sleep(SETTLE_SECONDS)
     return found, floor
+
+
+def _measure_beside_deaf(real: Program, rounds: int, seconds: float) -> Iterator[Line]:
+    """What those who never read cost the one who does, once their sockets are full."""
+    times: dict[int, list[Found]] = {0: [], DEAF: []}
+    for _ in range(rounds):
+        for deaf, found in times.items():
+            found.append(measure(real.socket, Plan("/v1/events", 1, 10, deaf), seconds))
+            time.sleep(SETTLE_SECONDS)
+    name = "submission of 10 → 1 subscriber has them"
+    for which in ("p50", "p99"):
+        figure = Samples(
+            f"{name}, beside {DEAF} that never read, {which}", "ms", [getattr(found, which) for found in times[DEAF]]
+        )
+        floor = Samples("without those", "ms", [getattr(found, which) for found in times[0]])
+        yield Line(figure, floor, Target(at_most=2, of_floor=True) if which == "p99" else None)
 
 
 def _describe(pairs: Sequence[tuple[Found, Found]], subscribers: int, events: int) -> Iterator[Line]:

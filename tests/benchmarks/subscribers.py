@@ -24,16 +24,19 @@ from tests.benchmarks.submissions import JOB, SUBMISSION
 
 MARK: Final = b"\nevent: "
 WARM_UP_POSTS: Final = 3
+FILL_POSTS: Final = 60
+"""So many times ten events are more than a socket holds: from then on those who never read are waited for, each by itself."""
 READ_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many subscribe, to what, and how many events a POST makes."""
+    """How many subscribe, to what, and how many events a POST makes; and how many more subscribe who never read."""
 
     target: str
     subscribers: int
     events: int
+    deaf: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class Crowd:
         body = json.dumps({"items": [JOB] * plan.events}).encode()
         batch = compose("POST", "/v1/companies/default/content-jobs/batch", body)
         self._request = SUBMISSION if plan.events == 1 else batch
+        self._deaf = [Subscriber(path, plan.target) for _ in range(plan.deaf)]
         self._polling = select.epoll()
         for descriptor in (*self._subscribers, self._poster.socket.fileno()):
             self._polling.register(descriptor, select.EPOLLIN)
@@ -122,11 +126,11 @@ class Crowd:
 def run(path: Path, plan: Plan, seconds: float) -> Found:
     """Subscribe, make events and count in this process."""
     crowd = Crowd(path, plan)
-    while len(crowd.times) < WARM_UP_POSTS:
+    while len(crowd.times) < (FILL_POSTS if plan.deaf else WARM_UP_POSTS):
         crowd.turn()
     deliveries, reads, done = crowd.deliveries, crowd.reads, len(crowd.times)
     began = time.perf_counter()
-    while (passed := time.perf_counter() - began) < seconds:
+    while (passed := time.perf_counter() - began) < seconds or len(crowd.times) == done:
         crowd.turn()
     times = sorted(crowd.times[done:])
     return Found(

@@ -156,7 +156,9 @@ async def test_when_the_client_leaves_they_are_closed(pieces: Any) -> None:
     async with open_server(application) as server:
         async with await server.connect() as client:
             await client.send(ASK)
-            await client.read_until(b"first\r\n")
+            said = b""
+            while b"first\r\n" not in said:
+                said += await client.read_some()
         with trio.fail_after(2):
             await application.closed.wait()
         await server.check_fine()
@@ -174,19 +176,42 @@ async def test_who_does_not_read_is_closed_at_the_deadline_of_a_send() -> None:
 
 
 @pytest.mark.slow
-async def test_a_stop_ends_who_does_not_read_at_the_grace() -> None:
+async def test_a_stop_gives_who_does_not_read_less_time_than_others() -> None:
     application = Pieces(endless(bytes(65536)))
-    async with open_server(application, Limits(stop_grace_seconds=0.3)) as server:
+    limits = Limits(stop_grace_seconds=60, stop_grace_of_pieces_seconds=0.2)
+    async with open_server(application, limits) as server:
         clients = [await server.connect() for _ in range(20)]
         for client in clients:
-            await client.send(ASK)
+            await client.send(ASK + HELLO)
         await server.check_fine()
+        began = trio.current_time()
         server.stopping.set()
-        with trio.fail_after(1):
+        with trio.fail_after(2):
             await server.returned.wait()
+        assert trio.current_time() - began >= 0.19
         assert application.closed.is_set()
+        said = await clients[0].read_end()
+        assert b"408" not in said
+        assert b"hello" not in said
         for client in clients:
             client.vanish()
+
+
+@pytest.mark.slow
+async def test_a_stop_lets_pieces_come_to_their_end() -> None:
+    end = trio.Event()
+
+    async def ending() -> AsyncGenerator[bytes, None]:
+        await end.wait()
+        yield b"bye"
+
+    async with open_server(Pieces(ending())) as server, await server.connect() as client:
+        await client.send(ASK)
+        await client.read_until(b"first\r\n")
+        server.stopping.set()
+        await trio.testing.wait_all_tasks_blocked()
+        end.set()
+        assert await client.read_end() == b"3\r\nbye\r\n0\r\n\r\n"
 
 
 @pytest.mark.slow

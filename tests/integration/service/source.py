@@ -83,12 +83,6 @@ async def open_source(
             nursery.cancel_scope.cancel()
 
 
-def decode(piece: bytes) -> list[Frame]:
-    """Return the frames of a piece, which is made of whole ones."""
-    assert not piece or piece.endswith(b"\n\n")
-    return list(split_frames(piece.decode().split("\n")[:-1]))
-
-
 @dataclass
 class Reader:
     """Reads a stream frame by frame."""
@@ -98,14 +92,20 @@ class Reader:
     """What has come, as it came."""
     _pending: list[Frame] = field(default_factory=list)
 
+    _unread: bytes = b""
+
     def __post_init__(self) -> None:
-        self._pending += decode(self.stream.first)
+        self._decode(self.stream.first)
+
+    def _decode(self, piece: bytes) -> None:
+        whole, end, self._unread = (self._unread + piece).rpartition(b"\n\n")
+        self._pending += split_frames((whole + end).decode().split("\n")[:-1])
 
     async def take(self, count: int = 1) -> list[Frame]:
         """Return the next `count` frames."""
         while len(self._pending) < count:
             self.pieces.append(await anext(self.stream.rest))
-            self._pending += decode(self.pieces[-1])
+            self._decode(self.pieces[-1])
         found, self._pending = self._pending[:count], self._pending[count:]
         return found
 
@@ -116,7 +116,8 @@ class Reader:
     async def rest(self) -> list[Frame]:
         """Return every frame up to the end."""
         async for piece in self.stream.rest:
-            self._pending += decode(piece)
+            self._decode(piece)
+        assert not self._unread
         found, self._pending = self._pending, []
         return found
 

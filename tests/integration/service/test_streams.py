@@ -12,6 +12,7 @@ from nexusd.domain.retry import Done
 from nexusd.errors import DatabaseBusy, NotFound
 from nexusd.service import feed as feeds
 from nexusd.service.topics import Window
+from nexusd.service.views import PIECE_MAX_BYTES, Packed
 from nexusd.store import events
 from tests.integration.service.source import LONG, Reader, Source, open_source
 from tests.support.frames import Frame
@@ -160,26 +161,19 @@ async def test_a_snapshot_is_all_that_is_not_over_in_the_order_it_will_run(home:
             assert (frame.id, frame.event, frame.data["jobId"]) == (highest, "content_job.queued", next_id)
 
 
-async def test_few_snapshots_are_held_at_once(home: Path) -> None:
-    async with open_source(home, snapshots_at_once=1) as source:
-        await source.submit(200, source_task_id=LONG)
-        first = await follow(source, with_snapshot=True)
-        later: list[Reader] = []
-
-        async def open_another() -> None:
-            later.append(await follow(source, with_snapshot=True))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(open_another)
-            async with await follow(source) as reader:  # one that needs none does not wait
-                await reader.take()
-            await first.take(65)  # more than the first piece
-            assert later == []
-            assert [frame.event for frame in await first.take(136)][-1] == "snapshot.end"
-        async with first:
-            pass
-        async with later[0] as reader:
-            assert (await reader.take(201))[-1].event == "snapshot.end"
+async def test_a_large_snapshot_is_held_small_and_sent_in_pieces(home: Path) -> None:
+    async with open_source(home) as source:
+        jobs = await source.submit(1000, source_task_id=LONG)
+        async with await follow(source, with_snapshot=True) as reader:
+            frames = await reader.take(1001)
+            assert [frame.data["jobId"] for frame in frames[:-1]] == jobs
+            assert frames[-1].event == "snapshot.end"
+            sizes = [len(reader.stream.first), *map(len, reader.pieces)]
+            assert sum(sizes) > 900_000
+            assert max(sizes) == PIECE_MAX_BYTES
+            packed = Packed([reader.stream.first, *reader.pieces])
+            assert len(packed._packed) < sum(sizes) / 8
+            assert list(Packed([])) == []
 
 
 async def test_a_wake_up_that_is_lost_costs_latency_and_nothing_else(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
