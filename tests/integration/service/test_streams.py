@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
+import trio.testing
 
 from nexusd.contract.events import EventType
 from nexusd.domain.retry import Done
@@ -253,13 +254,21 @@ async def test_a_live_reader_that_falls_behind_is_told_and_resumes(home: Path, w
 
 
 async def test_up_to_its_bound_a_reader_may_be_slow(home: Path) -> None:
-    async with open_source(home, window=Window(max_events=10)) as source, await follow(source) as reader:
+    async with (
+        open_source(home, window=Window(max_events=10)) as source,
+        await follow(source) as reader,
+        await follow(source) as quick,
+    ):
         await reader.take()
+        await quick.take()
         await source.submit()
-        assert await reader.take_ids(1) == [1]
-        for _ in range(10):
-            await source.submit()
-        await source.wait_passed_on()
+        assert await reader.take_ids(1) == await quick.take_ids(1) == [1]
+        for number in range(2, 12):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(quick.take)  # that one waits already when something comes
+                await trio.testing.wait_all_tasks_blocked()
+                await source.submit()
+            assert source.feed.cursor == number
         assert await reader.take_ids(10) == list(range(2, 12))
         await source.submit()
         assert await reader.take_ids(1) == [12]
