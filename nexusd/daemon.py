@@ -42,6 +42,7 @@ from nexusd.service.status import StatusService
 from nexusd.service.streams import StreamService
 from nexusd.service.why import WhyService
 from nexusd.storage import LocalDisk
+from nexusd.storage.local_disk import PROVIDER_NAME
 from nexusd.store import companies, queries
 from nexusd.store.database import open_database
 from nexusd.store.outlook import Circumstances
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     from nexusd.renderers.registry import Registry
     from nexusd.settings import Settings
+    from nexusd.storage import Provider
     from nexusd.store.database import Database
 
 logger = logging.getLogger("nexusd")
@@ -186,7 +188,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
     wanted = None if settings.sandbox == "auto" else Level(settings.sandbox)
     return Workshop(
         database=database,
-        storage=LocalDisk(settings.state_directory / "assets"),
+        storage=await _open_storage(settings),
         registry=registry.adjusted(settings.timeout_seconds_per_type, settings.memory_max_bytes_per_type),
         work_directory=settings.state_directory / "work",
         log_directory=settings.state_directory / "logs",
@@ -200,6 +202,19 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         containment=await find_containment(wanted, Level(settings.sandbox_require)),
         network_job_types=settings.network_job_types,
     )
+
+
+async def _open_storage(settings: Settings) -> Provider:
+    """Return the place for files. Raises UnsafePath, InvalidSettings, StorageRefused."""
+    if settings.storage_provider == PROVIDER_NAME:
+        return LocalDisk(settings.state_directory / "assets")
+    if settings.s3_bucket is None:
+        raise InvalidSettings("storage_provider is s3, and s3_bucket is not set")
+    try:
+        from nexusd.storage.s3 import Place, open_s3
+    except ModuleNotFoundError as missing:
+        raise InvalidSettings(f"storage_provider s3 needs {missing.name}: pip install 'nexusd[s3]'") from missing
+    return await open_s3(Place(settings.s3_bucket, settings.s3_endpoint, settings.s3_region, settings.s3_prefix))
 
 
 def _make_services(

@@ -25,6 +25,7 @@ from nexusd.errors import InvalidSettings
 
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
+FOLDER = "[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
 def config_file() -> Path:
@@ -81,6 +82,16 @@ class Settings(BaseSettings):
     """Of one upload."""
     generated_asset_max_bytes: Annotated[int, Field(ge=0)] = 500 * MEBIBYTE
     """Of one generated file; 0 = no limit."""
+    storage_provider: Literal["local_disk", "s3"] = "local_disk"
+    """Where the assets' files are; rows remember theirs."""
+    s3_bucket: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$")] | None = None
+    """The bucket, which must exist. The credentials come from the environment's AWS_*."""
+    s3_endpoint: Annotated[str, Field(pattern=r"^https?://[^/\s?#]+(/[^\s?#]*)?$")] | None = None
+    """The address of a store that is not Amazon's."""
+    s3_region: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
+    """In place of AWS_REGION."""
+    s3_prefix: Annotated[str, Field(pattern=rf"^({FOLDER}(/{FOLDER})*)?$", max_length=400)] = ""
+    """The folder of the bucket that is this daemon's alone."""
     write_queue_length: Annotated[int, Field(ge=1)] = 1024
     """Writes that may wait for the writer; beyond it the answer is 503."""
     connections: Annotated[int, Field(ge=1)] = 512

@@ -14,6 +14,7 @@ from nexusd.domain.ids import new_id
 from nexusd.errors import NotFound
 from nexusd.renderers.assets import asset_path, find_references, place
 from nexusd.renderers.job import INPUT_NAME, OUT_NAME
+from nexusd.storage import check_provider
 from nexusd.store import assets
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def open_workdir(path: Path) -> AsyncIterator[Path]:
 async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Provider) -> dict[str, Any]:
     """Write `input.json`, and put every asset it names beside it, read-only; return the input as the child sees it.
 
-    Raises NotFound when a referenced asset is gone.
+    Raises NotFound when a referenced asset is gone, StorageUnavailable when it cannot be had just now.
     """
     job_input: dict[str, Any] = json.loads(claim.input)
     if references := find_references(job_input):
@@ -58,6 +59,7 @@ async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Pr
         if missing := {asset_id for _, asset_id in references} - paths.keys():
             raise NotFound(f"the input names an asset that was deleted: {', '.join(sorted(missing))}")
         for asset in named:
+            check_provider(storage, asset.provider)
             await storage.link_into(asset.object_key, path, paths[asset.id])
         job_input = place(job_input, paths)
     (path / INPUT_NAME).write_text(json.dumps(job_input, ensure_ascii=False), "utf-8")
