@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
-__all__ = ["S3", "Place", "open_s3"]
+__all__ = ["S3", "Bucket", "Place", "open_s3"]
 
 PROVIDER_NAME: Final = "s3"
 THREADS_MAX: Final = 16
