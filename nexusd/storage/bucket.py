@@ -24,7 +24,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from nexusd.errors import NotFound, StorageUnavailable
@@ -41,7 +41,8 @@ PARTS_AT_ONCE: Final = 2
 CONNECT_SECONDS: Final = 5
 RETRIES: Final = 3
 FALLBACK_REGION: Final = "us-east-1"
-CREDENTIALS: Final = "the daemon's credentials come from the AWS_* variables of its environment (AWS_ACCESS_KEY_ID, …)"
+CREDENTIALS: Final = "the daemon's credentials are those of its environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …"
+_FORBIDDEN: Final = re.compile("status code: 40[13]")
 _TOLD: Final = re.compile(r"<Code>(?P<code>[^<]+)</Code>\s*<Message>(?P<message>[^<]+)</Message>")
 
 
@@ -139,7 +140,7 @@ class Bucket:
         except (BaseError, OSError) as error:
             if key is not None and isinstance(error, FileNotFoundError):
                 raise NotFound(f"the stored file {key} is missing") from error
-            advice = f"; {CREDENTIALS}" if isinstance(error, PermissionDeniedError | UnauthenticatedError) else ""
+            advice = f"; {CREDENTIALS}" if _FORBIDDEN.search(str(error)) else ""
             raise StorageUnavailable(f"{self.place} cannot {doing}: {_reason(error)}{advice}") from error
 
 

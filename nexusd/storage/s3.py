@@ -10,8 +10,9 @@ costs either room for ever or a file that is still needed.
 Invariants:
 1. Durable means that the store has acknowledged the object: there is no step after that which could lose it.
 2. What was hashed is what was sent: a result is read once, through one descriptor, and is not touched before it is stored.
-3. No wait for the store is longer than a cancellation allows. A request in hand is left to its thread then, and the upload is
-   aborted once that has ended: within DISCARD_SECONDS as a rule, after the call has returned when the store is stalled.
+3. A cancellation never waits for the store. A request in hand is left to its thread then, and the upload is aborted once that
+   has ended: within DISCARD_SECONDS as a rule, after the call has returned when the store is stalled. What was sent to a store
+   that is stalled may be carried out when it comes back: a file without a row, which is for the garbage collection.
 4. Memory is bounded: three parts (24 MiB) for each put, READ_AHEAD_BYTES for each file that is being read.
 """
 
@@ -213,7 +214,7 @@ async def open_s3(place: Place) -> S3:
             problem = str(error)
         else:
             return S3(bucket)
-    raise StorageRefused(f"{problem}. See to s3_bucket, s3_endpoint, s3_region and the AWS_* variables, or to the network.")
+    raise StorageRefused(f"{problem}. Look at s3_bucket, s3_endpoint, s3_region, the AWS_* variables, and the network.")
 
 
 async def _discard(upload: ObjectUpload) -> None:

@@ -86,13 +86,14 @@ class ObjectServer:
         return [start.sub("", line) for line in self.ask("GET", "_seen").json() if start.search(line)]
 
     @contextmanager
-    def failing(self, pattern: str, status: int = 500, *, is_done: bool = False) -> Iterator[None]:
-        """Have every request that matches answered with an error for the length of the block; `is_done`: after it was done."""
-        httpx.put(f"{self.url}/_faults", json={"pattern": pattern, "status": status, "is_done": is_done})
+    def failing(self, pattern: str, status: int = 500, *, is_done: bool = False, times: int = 1000) -> Iterator[None]:
+        """Have requests that match answered with an error for the length of the block; `is_done`: after they were done."""
+        fault = {"pattern": pattern, "status": status, "is_done": is_done, "times": times}
+        httpx.put(f"{self.url}/_faults", json=fault)
         try:
             yield
         finally:
-            httpx.put(f"{self.url}/_faults", json=None)
+            httpx.delete(f"{self.url}/_faults")
 
     @contextmanager
     def stalled(self) -> Iterator[None]:

@@ -1,8 +1,8 @@
 """`python -m tests.support.s3_server`: moto's S3 server on a free port of loopback, which it says on stdout.
 
-In front of it stands what a test can break: `PUT /_faults` with `{"pattern", "status", "is_done"}` has every request whose
-line matches answered with that status, before moto has seen it, or (`is_done`) after it was carried out; `GET /_seen` gives the
-lines.
+In front of it stands what a test can break: `PUT /_faults` with `{"pattern", "status", "is_done", "times"}` has so many
+requests whose line matches answered with that status, before moto has seen them, or (`is_done`) after they were carried out;
+`DELETE /_faults` ends it. `GET /_seen` gives the lines of all requests.
 """
 
 from __future__ import annotations
@@ -31,15 +31,17 @@ class Faults:
         """Answer a request."""
         path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
         if path == "/_faults":
-            self._fault = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            self._fault = json.loads(environ["wsgi.input"].read(length)) if length else None
             return _answer(start_response, "200 OK", b"")
         if path == "/_seen":
             return _answer(start_response, "200 OK", json.dumps(self._seen).encode())
         line = f"{environ['REQUEST_METHOD']} {path}?{query} {environ.get('HTTP_RANGE', '')}".rstrip(" ?")
         self._seen.append(line)
         fault = self._fault
-        if fault is None or not re.search(fault["pattern"], line):
+        if fault is None or not fault["times"] or not re.search(fault["pattern"], line):
             return self._application(environ, start_response)
+        fault["times"] -= 1
         if fault["is_done"]:
             list(self._application(environ, lambda *_: None))
         else:
