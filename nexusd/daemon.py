@@ -188,7 +188,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
     wanted = None if settings.sandbox == "auto" else Level(settings.sandbox)
     return Workshop(
         database=database,
-        storage=await _open_storage(settings),
+        storage=await _open_storage(settings, database),
         registry=registry.adjusted(settings.timeout_seconds_per_type, settings.memory_max_bytes_per_type),
         work_directory=settings.state_directory / "work",
         log_directory=settings.state_directory / "logs",
@@ -204,7 +204,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
     )
 
 
-async def _open_storage(settings: Settings) -> Provider:
+async def _open_storage(settings: Settings, database: Database) -> Provider:
     """Return the place for files. Raises UnsafePath, InvalidSettings, StorageRefused."""
     if settings.storage_provider == PROVIDER_NAME:
         return LocalDisk(settings.state_directory / "assets")
@@ -214,7 +214,8 @@ async def _open_storage(settings: Settings) -> Provider:
         from nexusd.storage.s3 import Place, open_s3
     except ModuleNotFoundError as missing:
         raise InvalidSettings(f"storage_provider s3 needs {missing.name}: pip install 'nexusd[s3]'") from missing
-    return await open_s3(Place(settings.s3_bucket, settings.s3_endpoint, settings.s3_region, settings.s3_prefix))
+    first = (await database.read(companies.find, 1, None)).items[0]  # made with the database, and it stays
+    return await open_s3(Place(settings.s3_bucket, settings.s3_endpoint, settings.s3_region, settings.s3_prefix), first.id)
 
 
 def _make_services(

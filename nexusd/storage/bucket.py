@@ -40,6 +40,8 @@ PARTS_AT_ONCE: Final = 2
 """One is sent while the next is filled: with the buffer three parts in memory, for each upload."""
 CONNECT_SECONDS: Final = 5
 RETRIES: Final = 3
+OWNER_KEY: Final = ".nexusd-owner"
+"""Holds the id of the daemon's database. No key of a file begins with a dot."""
 FALLBACK_REGION: Final = "us-east-1"
 CREDENTIALS: Final = "the daemon's credentials are those of its environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …"
 _FORBIDDEN: Final = re.compile("status code: 40[13]")
@@ -122,11 +124,25 @@ class Bucket:
         return True
 
     def iter_keys(self) -> Iterator[str]:
-        """Yield every key, a page of the list at a time. Raises StorageUnavailable."""
+        """Yield the key of every stored file, a page of the list at a time. Raises StorageUnavailable."""
         with self._reporting("be listed"):
             for page in self._store.list(chunk_size=1000):
                 for found in page:
-                    yield found["path"]
+                    if found["path"] != OWNER_KEY:
+                        yield found["path"]
+
+    def claim(self, owner: str) -> str:
+        """Make the place this owner's unless it is somebody's; return whose it is. Raises StorageUnavailable."""
+        try:
+            return self._read_owner()
+        except NotFound:
+            with self._reporting("store a file"):
+                self._store.put(OWNER_KEY, owner.encode())
+            return self._read_owner()  # another one may have come in between
+
+    def _read_owner(self) -> str:
+        with self._reporting("give a file", OWNER_KEY):
+            return bytes(self._store.get(OWNER_KEY).bytes()).decode("ascii", "replace")
 
     def open_upload(self, key: str, content_type: str, most_bytes: int | None) -> ObjectUpload:
         """Begin an object, of at most so many bytes if that is known; nothing is sent yet."""

@@ -1,7 +1,8 @@
 """Files as objects of an S3-compatible store: the same keys below one prefix of one bucket.
 
 Owns the threads, cancellation and bounded memory. Leaves out the client and its errors (`bucket`) and names (`keys`). One
-daemon uses a prefix at a time: files without a row are garbage, and another's would look like it.
+database uses a prefix: files without a row are garbage, and another's would look like it. An object that names the owner sees
+to that.
 
 There is one object for each asset, also where bytes are the same. An object store has no hard link: a shared object would need
 a count of its users, kept in another place than the object, and every crash between the two would leave the count wrong, which
@@ -26,7 +27,7 @@ import trio
 
 from nexusd.domain.ids import new_id
 from nexusd.errors import StorageRefused, StorageUnavailable
-from nexusd.storage.bucket import Bucket, Place
+from nexusd.storage.bucket import OWNER_KEY, Bucket, Place
 from nexusd.storage.directories import split_relative
 from nexusd.storage.incoming import open_result
 from nexusd.storage.keys import object_key, split_key
@@ -54,6 +55,10 @@ DISCARD_SECONDS: Final = 2
 START_SECONDS: Final = 20
 READ_AHEAD_BYTES: Final = 4 * 1024 * 1024
 DOWNLOAD_BYTES: Final = 1024 * 1024
+_OTHER_OWNER: Final = (
+    "{place} holds the files of another database ({found}, this is {owner}), whose files would be taken for garbage here. Give"
+    " this daemon an s3_prefix of its own; or, when the other is gone for good, delete the object {key} there."
+)
 
 
 class S3:
@@ -200,21 +205,28 @@ class ObjectReader:
         self._ahead = (0, b"")
 
 
-async def open_s3(place: Place) -> S3:
-    """Return the provider once the bucket has answered.
+async def open_s3(place: Place, owner: str) -> S3:
+    """Return the provider once the bucket has answered. `owner` is what stays the same as long as the database does.
 
-    Raises StorageRefused when it does not, or lets nobody in.
+    Raises StorageRefused when it does not answer, lets nobody in, or is another's.
     """
     bucket = Bucket(place)
     problem = f"{place} does not answer in {START_SECONDS} s"
     with trio.move_on_after(START_SECONDS):
         try:
-            await trio.to_thread.run_sync(bucket.check, abandon_on_cancel=True)
+            found = await trio.to_thread.run_sync(_claim, bucket, owner, abandon_on_cancel=True)
         except StorageUnavailable as error:
             problem = str(error)
         else:
+            if found != owner:
+                raise StorageRefused(_OTHER_OWNER.format(place=place, found=found, owner=owner, key=OWNER_KEY))
             return S3(bucket)
     raise StorageRefused(f"{problem}. Look at s3_bucket, s3_endpoint, s3_region, the AWS_* variables, and the network.")
+
+
+def _claim(bucket: Bucket, owner: str) -> str:
+    bucket.check()
+    return bucket.claim(owner)
 
 
 async def _discard(upload: ObjectUpload) -> None:

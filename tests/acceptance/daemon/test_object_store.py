@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nexusd.storage.bucket import OWNER_KEY
 from tests.support.daemons import ASSETS, JOBS, Program, check_problem
 from tests.support.frames import HANG_SECONDS
 from tests.support.object_stores import CREDENTIALS, PREFIX, ObjectServer
@@ -74,7 +75,8 @@ def test_uploads_jobs_and_contents_are_as_ever(server: ObjectServer, home: Path)
             assert job["status"] == "done", job
             made = client.get(f"{JOBS}/{job['id']}").json()["assets"]
             assert {asset["provider"] for asset in [uploaded, *made]} == {"s3"}
-            assert server.keys(bucket) == sorted(f"{PREFIX}/{asset['objectKey']}" for asset in [uploaded, *made])
+            keys = [OWNER_KEY, *(asset["objectKey"] for asset in [uploaded, *made])]
+            assert server.keys(bucket) == sorted(f"{PREFIX}/{key}" for key in keys)
             for asset, held in zip([uploaded, *made], [content, b"made", b"too"], strict=True):
                 answer = client.get(f"{ASSETS}/{asset['id']}/content")
                 assert (answer.status_code, answer.content) == (200, held)

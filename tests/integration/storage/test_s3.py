@@ -13,6 +13,7 @@ import trio
 
 from nexusd.errors import NotFound, StorageRefused, StorageUnavailable
 from nexusd.storage import WorkFile, s3
+from nexusd.storage.bucket import OWNER_KEY
 from nexusd.storage.s3 import DISCARD_SECONDS, S3, Bucket, Place, open_s3
 from tests.integration.storage.files import MEBIBYTE, files_below, put, upload
 from tests.integration.storage.test_memory import resident_bytes
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.slow  # the server takes a second to start
 
 PARTS = [bytes([number]) * MEBIBYTE for number in range(20)]
 """An upload of three parts: 8, 8 and 4 MiB."""
+OWNER = "01a201f1-fedf-707b-9e02-e3eb05ea8ff2"
 
 
 def test_a_bucket_is_a_provider(bucket: KeptInBucket) -> None:
@@ -272,7 +274,19 @@ async def test_memory_does_not_grow_with_the_file(bucket: KeptInBucket, work: Pa
 
 
 async def test_a_bucket_that_works_is_taken(place: Place) -> None:
-    assert (await open_s3(place)).name == "s3"
+    assert (await open_s3(place, OWNER)).name == "s3"
+
+
+async def test_a_prefix_is_one_databases_alone(bucket: KeptInBucket, place: Place) -> None:
+    for _ in range(2):
+        mine = await open_s3(place, OWNER)
+    stored = await put(mine, upload(b"x"))
+    with pytest.raises(StorageRefused, match=rf"{PREFIX} .* holds the files of another database \({OWNER}, this is other\)"):
+        await open_s3(place, "other")
+    await open_s3(replace(place, prefix=f"{PREFIX}2"), "other")
+    assert list(mine.iter_keys()) == [stored.object_key]
+    bucket.server.ask("DELETE", f"{place.bucket}/{PREFIX}/{OWNER_KEY}")
+    await open_s3(place, "other")
 
 
 @pytest.mark.parametrize(
@@ -285,14 +299,14 @@ async def test_a_bucket_that_works_is_taken(place: Place) -> None:
 )
 async def test_a_bucket_that_cannot_be_had_refuses_the_start(place: Place, changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(StorageRefused, match=rf"{reason}.*s3_bucket, s3_endpoint"):
-        await open_s3(replace(place, **changes))
+        await open_s3(replace(place, **changes), OWNER)
 
 
 async def test_wrong_credentials_refuse_the_start_and_say_where_they_come_from(place: Place) -> None:
     with ObjectServer(is_strict=True) as server:
         wrong = replace(place, bucket=server.make_bucket(), endpoint=server.url)
         with pytest.raises(StorageRefused, match=r"InvalidAccessKeyId.*AWS_ACCESS_KEY_ID"):
-            await open_s3(wrong)
+            await open_s3(wrong, OWNER)
         with pytest.raises(StorageUnavailable, match=r"InvalidAccessKeyId.*AWS_ACCESS_KEY_ID"):
             await put(S3(Bucket(wrong)), upload(b"x"))
 
@@ -302,4 +316,4 @@ async def test_a_server_that_is_stalled_refuses_the_start_in_time(
 ) -> None:
     monkeypatch.setattr(s3, "START_SECONDS", 0.3)
     with bucket.server.stalled(), trio.fail_after(5), pytest.raises(StorageRefused, match=r"does not answer in 0.3 s"):
-        await open_s3(place)
+        await open_s3(place, OWNER)
