@@ -140,7 +140,8 @@ def test_a_stop_does_not_wait_for_a_store_that_is_stalled(server: ObjectServer, 
             peer.sendall(f"POST {ASSETS}?filename=a HTTP/1.1\r\nHost: nexusd\r\nContent-Length: 5\r\n\r\nhello".encode())
             with program.client() as client:
                 while client.get("/v1/status").json()["requestsOpen"] < 2:
-                    time.sleep(0.01)
+                    assert program.process is not None
+                    assert program.process.poll() is None
             begun = time.monotonic()
             assert program.stop() == 0
             assert time.monotonic() - begun < 10
