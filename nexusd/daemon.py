@@ -45,6 +45,7 @@ from nexusd.service.streams import StreamService
 from nexusd.service.waiting import WaitService
 from nexusd.service.why import WhyService
 from nexusd.storage import LocalDisk
+from nexusd.storage.local_disk import PROVIDER_NAME
 from nexusd.store import companies, queries
 from nexusd.store.database import open_database
 from nexusd.store.outlook import Circumstances
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
     from nexusd.renderers.registry import Registry
     from nexusd.settings import Settings
+    from nexusd.storage import Provider
     from nexusd.store.database import Database
 
 logger = logging.getLogger("nexusd")
@@ -197,7 +199,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
     wanted = None if settings.sandbox == "auto" else Level(settings.sandbox)
     return Workshop(
         database=database,
-        storage=LocalDisk(settings.state_directory / "assets"),
+        storage=await _open_storage(settings, database),
         registry=registry.adjusted(settings.timeout_seconds_per_type, settings.memory_max_bytes_per_type),
         work_directory=settings.state_directory / "work",
         log_directory=settings.state_directory / "logs",
@@ -212,6 +214,20 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         network_job_types=settings.network_job_types,
         tell_log=hub.publish_log,
     )
+
+
+async def _open_storage(settings: Settings, database: Database) -> Provider:
+    """Return the place for files. Raises UnsafePath, InvalidSettings, StorageRefused."""
+    if settings.storage_provider == PROVIDER_NAME:
+        return LocalDisk(settings.state_directory / "assets")
+    if settings.s3_bucket is None:
+        raise InvalidSettings("storage_provider is s3, and s3_bucket is not set")
+    try:
+        from nexusd.storage.s3 import Place, open_s3
+    except ModuleNotFoundError as missing:
+        raise InvalidSettings(f"storage_provider s3 needs {missing.name}: pip install 'nexusd[s3]'") from missing
+    first = (await database.read(companies.find, 1, None)).items[0]  # made with the database, and it stays
+    return await open_s3(Place(settings.s3_bucket, settings.s3_endpoint, settings.s3_region, settings.s3_prefix), first.id)
 
 
 def _make_services(
