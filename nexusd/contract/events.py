@@ -5,11 +5,12 @@ all companies name them by the type of the event. Frames about the stream itself
 
     snapshot         one for each job that is not over, with `?snapshot=active` and after a `reset`; no id
     snapshot.end     that was all of them; its id is the cursor of their moment
-    reset            the cursor cannot be gone on from; what follows starts anew. Only on a job stream it has an id: where
+    reset            the cursor cannot be gone on from; what follows starts anew; no id
     lagging          the reader fell too far behind, and the stream ends; its id is the last one that was sent
     server.stopping  the daemon ends, and the stream with it; no id
 
-A frame without an id leaves a client's last id alone: who loses the connection amid a snapshot is given it once more.
+A frame without an id leaves a client's last id alone: who loses the connection between a `reset` and the state that
+follows, or amid a snapshot, is given it once more.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class JobView:
 
     def _encode(self, found: Snapshot, refused: int | None) -> Beginning:
         cursor = found.bounds.highest
-        reset = [] if refused is None else [encode_frame(cursor, "reset", _describe_reset(found.bounds, refused))]
+        reset = [] if refused is None else [encode_frame(None, "reset", _describe_reset(found.bounds, refused))]
         status = encode_frame(cursor, "status", _describe_job(found.job))
         return Beginning([b"".join([*reset, status])], cursor, found.job.status.is_terminal)
 

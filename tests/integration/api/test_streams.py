@@ -138,7 +138,7 @@ async def test_a_cursor_out_of_bounds_is_told_and_starts_anew(home: Path, gate: 
         for cursor, reason in ((0, "pruned"), (4, "pruned"), (highest + 1, "future"), (10**18, "future")):
             wanted = {"reason": reason, "requested": cursor, "resumedFrom": highest, "oldestAvailable": 6}
             reset, status = await read_all(daemon, f"{JOBS}/{job_id}/events", cursor)
-            assert reset == Frame(highest, "reset", wanted)
+            assert reset == Frame(None, "reset", wanted)
             assert (status.id, status.event, status.data["job"]["status"]) == (highest, "status", "done")
             end = Frame(highest, "snapshot.end", {"jobs": 0, "complete": True, "resumedFrom": highest})
             for every in (f"{DEFAULT}/events", "/v1/events"):

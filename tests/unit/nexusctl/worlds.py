@@ -87,7 +87,7 @@ def tell_events(world: World, plan: Plan, cursor: int | None, *, snapshot: bool)
     parts = [b"retry: 1000\n\n"]
     reason = None if cursor is None else world.refuses(cursor)
     if reason is not None or (cursor is None and snapshot):
-        parts += [*_reset(world, reason, cursor, None), *_snapshot(world)]
+        parts += [*_reset(world, reason, cursor), *_snapshot(world)]
         reached = world.highest
     elif cursor is None:
         parts.append(_keep_alive(world.highest))
@@ -99,7 +99,7 @@ def tell_events(world: World, plan: Plan, cursor: int | None, *, snapshot: bool)
     if plan.overtake is not None:
         world.grow(plan.overtake)
         world.prune(plan.overtake + 1)
-        parts += [*_reset(world, "pruned", reached, None), *_snapshot(world)]
+        parts += [*_reset(world, "pruned", reached), *_snapshot(world)]
     before = world.highest
     world.grow(plan.later)
     parts += [*_rows(world, before), *_ending(world, plan)]
@@ -115,7 +115,7 @@ def tell_job(world: World, plan: Plan, cursor: int | None, job: str) -> bytes | 
     parts = [b"retry: 1000\n\n"]
     if cursor is None or reason is not None:
         status = frame("status", documents.status_event(state, id=job), world.highest)
-        parts += [*_reset(world, reason, cursor, world.highest), status]
+        parts += [*_reset(world, reason, cursor), status]
         cursor = world.highest
     elif state in TERMINAL and not world.between(cursor, world.highest, job):
         return None
@@ -143,11 +143,11 @@ def _snapshot(world: World) -> list[bytes]:
     return [*jobs, frame("snapshot.end", end, world.highest)]
 
 
-def _reset(world: World, reason: str | None, requested: int | None, number: int | None) -> list[bytes]:
+def _reset(world: World, reason: str | None, requested: int | None) -> list[bytes]:
     if reason is None:
         return []
     data: dict[str, Any] = {"reason": reason, "requested": requested, "resumedFrom": world.highest}
-    return [frame("reset", {**data, "oldestAvailable": world.pruned + 1}, number)]
+    return [frame("reset", {**data, "oldestAvailable": world.pruned + 1})]
 
 
 def _ending(world: World, plan: Plan) -> list[bytes]:
