@@ -12,12 +12,11 @@ from nexusd.storage.keys import sanitise_namespace
 from nexusd.store import assets
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import AsyncIterable
 
     from nexusd.contract.assets import AssetUpload
     from nexusd.service.companies import CompanyService
-    from nexusd.storage import Provider
+    from nexusd.storage import Provider, StoredReader
     from nexusd.store.assets import AssetFilter
     from nexusd.store.database import Database
 
@@ -90,7 +89,6 @@ class AssetService:
         """
         return await self._database.read(assets.get, (await self._companies.get(company)).id, asset_id)
 
-    async def open(self, asset: Asset) -> io.FileIO:
+    async def open(self, asset: Asset) -> StoredReader:
         """Return the file of an asset, open for reading; the caller closes it."""
-        file, _ = await self._storage.open_file(asset.object_key)
-        return file
+        return await self._storage.open_file(asset.object_key)

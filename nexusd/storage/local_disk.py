@@ -34,6 +34,7 @@ from nexusd.storage.incoming import CHUNK_BYTES, INCOMING, CannotLink, Incoming,
 from nexusd.storage.keys import object_key, split_key
 from nexusd.storage.outgoing import open_copy
 from nexusd.storage.provider import StoredFile, WorkFile
+from nexusd.storage.reader import FileReader
 from nexusd.storage.syscalls import Syscalls
 
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ class LocalDisk:
                 return await self._put_result(key, source, max_bytes)
             return await self._put_upload(key, source, max_bytes)
 
-    async def open_file(self, object_key: str) -> tuple[io.FileIO, int]:
-        """Open a stored file for reading; see `Provider.open_file`."""
-        return await self._in_thread(self._open, object_key)
+    async def open_file(self, object_key: str) -> FileReader:
+        """Open a stored file for reading; see `Provider.open_file`. It can be read to its end after it was deleted."""
+        return FileReader(await self._in_thread(self._open, object_key), self._limiter)
 
     async def link_into(self, object_key: str, directory: Path, name: str) -> None:
         """Put a copy of a stored file into a work directory; see `Provider.link_into`. Not durable, as the directory is not.
@@ -98,18 +99,16 @@ class LocalDisk:
         Cancellation: there is no copy, or all of it.
         """
         segments = split_relative(name)
-        with _reporting_full_disk():
-            source, _ = await self.open_file(object_key)
-            with source:
-                copy = await self._in_thread(open_copy, source, directory, segments)
-                try:
-                    while await self._in_thread(copy.go_on):
-                        pass
-                except BaseException:
-                    with trio.CancelScope(shield=True):
-                        await self._in_thread(copy.discard)
-                    raise
-                copy.close()
+        with _reporting_full_disk(), await self._in_thread(self._open, object_key) as source:
+            copy = await self._in_thread(open_copy, source, directory, segments)
+            try:
+                while await self._in_thread(copy.go_on):
+                    pass
+            except BaseException:
+                with trio.CancelScope(shield=True):
+                    await self._in_thread(copy.discard)
+                raise
+            copy.close()
 
     async def local_path(self, object_key: str) -> Path:
         """Return where a stored file lies; see `Provider.local_path`."""
@@ -221,13 +220,13 @@ class LocalDisk:
         incoming.publish(self._directories, split_key(key), self._blobs)
         return StoredFile(self.name, key, incoming.sha256, incoming.byte_size)
 
-    def _open(self, object_key: str) -> tuple[io.FileIO, int]:
+    def _open(self, object_key: str) -> io.FileIO:
         *folders, name = split_key(object_key)
         with _reporting_absence(object_key), self._directories.open_directory(folders) as parent:
             if not _is_plain(name, parent):
                 raise NotFound(f"the stored file {object_key} is missing")
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
-        return io.FileIO(descriptor), os.fstat(descriptor).st_size
+        return io.FileIO(descriptor)
 
     def _delete(self, object_key: str, sha256: str) -> bool:
         *folders, name = split_key(object_key)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import AsyncIterable, Iterator
     from datetime import datetime
     from pathlib import Path
@@ -37,6 +36,28 @@ class WorkFile:
 
     directory: Path
     name: str
+
+
+class StoredReader(Protocol):
+    """A stored file, open for reading at any place. Whoever opened it closes it."""
+
+    @property
+    def byte_size(self) -> int:
+        """How many bytes the stored file has."""
+        ...
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset` on; fewer only where the file ends, b"" at or past its end.
+
+        Memory is `length`, which the caller bounds. Several reads may be under way at once.
+
+        Raises StorageUnavailable when the provider fails, NotFound when a file that is somewhere else is gone meanwhile.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the file. Not while a read is under way; a second time does nothing."""
+        ...
 
 
 class Provider(Protocol):
@@ -75,10 +96,10 @@ class Provider(Protocol):
         """
         ...
 
-    async def open_file(self, object_key: str) -> tuple[io.FileIO, int]:
-        """Return the stored file, open for reading, and its size in bytes. The caller closes it.
+    async def open_file(self, object_key: str) -> StoredReader:
+        """Return the stored file, open for reading. The caller closes it.
 
-        Raises NotFound when there is none; nothing but a plain file is ever opened.
+        Raises NotFound when there is none, StorageUnavailable; nothing but a plain file is ever opened.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,10 +23,17 @@ if TYPE_CHECKING:
 
 async def test_a_stored_file_can_be_read(disk: LocalDisk) -> None:
     stored = await put(disk, upload(b"hello"))
-    file, size = await disk.open_file(stored.object_key)
-    with file:
-        assert (file.read(), size) == (b"hello", 5)
-        assert not os.get_inheritable(file.fileno())
+    with closing(await disk.open_file(stored.object_key)) as reader:
+        assert (await reader.read(0, 10), reader.byte_size) == (b"hello", 5)
+        assert not os.get_inheritable(reader._file.fileno())
+
+
+async def test_it_can_be_read_at_any_place(disk: LocalDisk) -> None:
+    stored = await put(disk, upload(b"hello"))
+    with closing(await disk.open_file(stored.object_key)) as reader:
+        read = [await reader.read(*place) for place in ((3, 2), (1, 3), (4, 9), (5, 1), (99, 1), (0, 0))]
+    assert read == [b"lo", b"ell", b"o", b"", b"", b""]
+    reader.close()
 
 
 async def test_deleting_says_whether_there_was_anything(disk: LocalDisk, root: Path) -> None:
@@ -39,10 +47,9 @@ async def test_deleting_says_whether_there_was_anything(disk: LocalDisk, root: P
 
 async def test_a_file_that_is_being_read_can_be_deleted(disk: LocalDisk) -> None:
     stored = await put(disk, upload(b"hello"))
-    file, _ = await disk.open_file(stored.object_key)
-    with file:
+    with closing(await disk.open_file(stored.object_key)) as reader:
         await disk.delete_file(stored.object_key, stored.sha256)
-        assert file.read() == b"hello"
+        assert await reader.read(0, 5) == b"hello"
 
 
 @pytest.mark.parametrize("key", ["../secret", "/etc/passwd", "", "default", ".incoming/x", "default/../../secret"])
@@ -199,4 +206,4 @@ async def test_a_root_that_was_moved_away_is_not_made_anew(disk: LocalDisk, root
     assert files_below(root) == []
     os.rmdir(root)
     os.rename(elsewhere, root)
-    (await disk.open_file(stored.object_key))[0].close()
+    (await disk.open_file(stored.object_key)).close()
