@@ -112,8 +112,7 @@ class LocalDisk:
 
     async def local_path(self, object_key: str) -> Path:
         """Return where a stored file lies; see `Provider.local_path`."""
-        file, _ = await self.open_file(object_key)  # so it is a plain file, and no symlink leads there
-        file.close()
+        (await self.open_file(object_key)).close()  # so it is a plain file, and no symlink leads there
         return self._root / object_key
 
     async def delete_file(self, object_key: str, sha256: str) -> bool:
