@@ -31,13 +31,14 @@ from nexusd.runner.pool import Pool
 from nexusd.runner.recovery import recover
 from nexusd.server import Activity, BoundListener, Limits, adopt_listener, bind_unix
 from nexusd.server import serve as serve_http
-from nexusd.service import Services
+from nexusd.service import Services, retention
 from nexusd.service.assets import AssetService
 from nexusd.service.companies import CompanyService
 from nexusd.service.jobs import JobService
 from nexusd.service.logs import LogService
 from nexusd.service.pauses import PauseService
 from nexusd.service.renderers import RendererService
+from nexusd.service.retention import EventLimits
 from nexusd.service.status import StatusService
 from nexusd.service.streams import StreamService
 from nexusd.service.why import WhyService
@@ -130,13 +131,14 @@ async def serve(
     hub, activity = Hub(), Activity()
 
     def announce(event_id: int) -> None:
-        activity.note()
+        if event_id > hub.highest_event_id:
+            activity.note()
         hub.publish(event_id)
 
     path = settings.state_directory / DATABASE_NAME
     async with open_database(path, announce, write_queue_length=settings.write_queue_length) as database:
         await database.write(companies.ensure_default, utc_now())
-        workshop = await _make_workshop(settings, database, registry)
+        workshop = await _make_workshop(settings, database, registry, hub)
         await recover(database, workshop.work_directory)
         circumstances = _find_circumstances(settings, registry)
         app = create_app(_make_services(settings, listener, workshop, circumstances, hub, activity))
@@ -151,6 +153,7 @@ async def serve(
         serve_app = partial(serve_http, app, [listener], limits=limits, admit=admit, activity=activity, stopping=drained)
         async with trio.open_nursery() as around:
             around.start_soon(systemd.feed_watchdog, name="watchdog")
+            around.start_soon(retention.run, database, hub, _find_event_limits(settings), name="retention")
             if settings.idle_exit_seconds is not None:
                 has_work = partial(database.read, queries.has_active_jobs, circumstances.job_types)
                 around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, has_work, hub, stopping, name="idle")
@@ -182,7 +185,11 @@ def _find_circumstances(settings: Settings, registry: Registry) -> Circumstances
     return Circumstances(limits, frozenset(spec.job_type for spec in registry))
 
 
-async def _make_workshop(settings: Settings, database: Database, registry: Registry) -> Workshop:
+def _find_event_limits(settings: Settings) -> EventLimits:
+    return EventLimits(settings.event_retention_seconds or None, settings.event_retention_count or None)
+
+
+async def _make_workshop(settings: Settings, database: Database, registry: Registry, hub: Hub) -> Workshop:
     wanted = None if settings.sandbox == "auto" else Level(settings.sandbox)
     return Workshop(
         database=database,
@@ -199,6 +206,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         ),
         containment=await find_containment(wanted, Level(settings.sandbox_require)),
         network_job_types=settings.network_job_types,
+        tell_log=hub.publish_log,
     )
 
 
@@ -224,13 +232,15 @@ def _make_services(
         write_queue_length=settings.write_queue_length,
         connections=settings.connections,
         log_max_bytes=settings.log_max_bytes,
+        event_retention_seconds=settings.event_retention_seconds,
+        event_retention_count=settings.event_retention_count,
     )
     held = workshop.containment
     containment = contract.Containment(level=held.level.value, processes=held.process_bound, refused=dict(held.refusals))
     return Services(
         companies=known,
         jobs=JobService(database, known, registry, circumstances, hub),
-        logs=LogService(database, known, workshop.log_directory),
+        logs=LogService(database, hub, known, workshop.log_directory),
         why=WhyService(database, known, registry, circumstances, hub),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
         pauses=PauseService(database, hub, registry),

@@ -25,6 +25,7 @@ from nexusd.errors import InvalidSettings
 
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
+DAY_SECONDS = 86_400
 
 
 def config_file() -> Path:
@@ -75,12 +76,16 @@ class Settings(BaseSettings):
     """How long running jobs may go on at a stop before they are put back."""
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 2
     """How long the log is still read after the child's exit."""
-    log_max_bytes: Annotated[int, Field(ge=1024)] = 8 * MEBIBYTE
+    log_max_bytes: Annotated[int, Field(ge=1024, le=512 * GIBIBYTE)] = 8 * MEBIBYTE
     """Of one attempt's stdout and stderr; what is over is counted and left out."""
     attachment_max_bytes: Annotated[int, Field(ge=1)] = 10 * MEBIBYTE
     """Of one upload."""
     generated_asset_max_bytes: Annotated[int, Field(ge=0)] = 500 * MEBIBYTE
     """Of one generated file; 0 = no limit."""
+    event_retention_seconds: Annotated[float, Field(ge=0, le=100 * 365 * DAY_SECONDS)] = 7 * DAY_SECONDS
+    """How old events may become before they go; 0 = no limit."""
+    event_retention_count: Annotated[int, Field(ge=0)] = 1_000_000
+    """How many of the newest events are kept; 0 = no limit."""
     write_queue_length: Annotated[int, Field(ge=1)] = 1024
     """Writes that may wait for the writer; beyond it the answer is 503."""
     connections: Annotated[int, Field(ge=1)] = 512

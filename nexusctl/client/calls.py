@@ -141,6 +141,11 @@ def get_log(company: str, job_id: str, *, attempt: int | None, offset: int, raw:
     return Call("GET", _jobs(company, job_id, "log"), LogPage, params=params)
 
 
+def follow_log_path(company: str, job_id: str, *, attempt: int | None) -> str:
+    """Where a log is followed."""
+    return _jobs(company, job_id, "log") + "?follow=true" + (f"&attempt={attempt}" if attempt is not None else "")
+
+
 def job_events_path(company: str, job_id: str) -> str:
     """Where a job's stream is."""
     return _jobs(company, job_id, "events")

@@ -18,6 +18,7 @@ import httpx
 
 from nexusctl.client import calls
 from nexusctl.client.following import Following, StreamEvent
+from nexusctl.client.log_following import LogFollowing
 from nexusctl.client.patience import Patience
 from nexusctl.errors import BadAnswer, NexusctlError, Refused, Unreachable
 from nexusd.contract.base import Answer
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from nexusctl.client.calls import Call
+    from nexusctl.client.log_following import LogFrame
     from nexusd.contract.assets import Asset, AssetList
     from nexusd.contract.companies import Company
     from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission, JobSummary
-    from nexusd.contract.logs import LogPage
+    from nexusd.contract.logs import LogEvent, LogPage
     from nexusd.contract.pauses import QueueState
     from nexusd.contract.status import Health, Status
     from nexusd.contract.why import Why
@@ -130,6 +132,49 @@ class Nexus:
         while body := self.send(calls.get_log(self.company, job_id, attempt=latest, offset=offset, raw=True)):
             yield body
             offset += len(body)
+
+    def follow_log(self, job_id: str, *, attempt: int | None = None) -> Iterator[LogFrame]:
+        """Return what there is of a log and what comes, each piece once, then its end: that of the job, or of one attempt.
+
+        A lost or ended connection is made again after a pause and resumed by place. Raises Refused when there is no such job
+        or attempt, Unreachable when the daemon stays away longer than the patience.
+        """
+        following = LogFollowing()
+        while True:
+            reason = "nexusd ended the stream"
+            try:
+                yield from self._follow_log_once(job_id, attempt, following)
+            except httpx.TransportError as error:
+                reason = _reason(error)
+            except Refused as refused:
+                if refused.status != _UNAVAILABLE:
+                    raise
+                reason = str(refused)
+            if following.finished:
+                return
+            self._patience.failed(reason)
+
+    def _follow_log_once(self, job_id: str, attempt: int | None, following: LogFollowing) -> Iterator[LogFrame]:
+        path = calls.follow_log_path(self.company, job_id, attempt=attempt)
+        with self._open_stream(path, following.connected(), silence_seconds=STREAM_SILENCE_SECONDS) as response:
+            if response.status_code != _NO_CONTENT:
+                for chunk in response.iter_raw():
+                    self._patience.answered()
+                    yield from following.receive(chunk)
+                return
+        yield from following.conclude(self.call(calls.get_job(self.company, job_id)))
+
+    def read_raw_piece(self, job_id: str, piece: LogEvent) -> bytes:
+        """Return the bytes of a piece of a log: those of its text, asked for anew where that may stand for others."""
+        if "\ufffd" not in piece.text:
+            return piece.text.encode()
+        found = b""
+        while missing := piece.next_offset - piece.offset - len(found):
+            call = calls.get_log(self.company, job_id, attempt=piece.attempt, offset=piece.next_offset - missing, raw=True)
+            if not (body := self.send(call)):  # the file is gone
+                break
+            found += body[:missing]
+        return found
 
     def upload_asset(self, body: bytes | Path, *, filename: str, content_type: str, source_task_id: str | None = None) -> Asset:
         """Store bytes, or a file's content, as an attachment."""

@@ -61,12 +61,25 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Progression:
+    """A job's status, and whether each attempt that it has had is over, by number; all of one moment."""
+
+    status: JobStatus
+    ended: dict[int, bool]
+
+    @property
+    def latest(self) -> int | None:
+        """The number of the last attempt, None before the first."""
+        return max(self.ended, default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How much there is, all of one moment."""
 
     jobs: dict[JobStatus, int]
     assets: int
-    last_event_id: int
+    events: Bounds
     paused: list[QueuePause]
 
 
@@ -117,6 +130,18 @@ def get_snapshot(connection: Connection, company_id: str, job_id: str) -> Snapsh
     return Snapshot(to_summary(row), events.get_bounds(connection))
 
 
+def get_progression(connection: Connection, company_id: str, job_id: str) -> Progression:
+    """Return how far a job has come.
+
+    Raises NotFound when this company has no such job.
+    """
+    row = connection.execute(select(JOBS.c.status).where(JOBS.c.id == job_id, JOBS.c.company_id == company_id)).first()
+    if row is None:
+        raise NotFound(f"there is no job {job_id} in this company")
+    query = select(ATTEMPTS.c.number, ATTEMPTS.c.finished_at.is_not(None)).where(ATTEMPTS.c.job_id == job_id)
+    return Progression(JobStatus(row.status), {number: bool(is_over) for number, is_over in connection.execute(query)})
+
+
 def find_orphans(connection: Connection) -> list[Orphan]:
     """Return every running job. Only to be asked before the pool starts, when each of them is an orphan."""
     columns = [
@@ -147,7 +172,7 @@ def count(connection: Connection) -> Counts:
     return Counts(
         jobs={status: by_status.get(status.value, 0) for status in JobStatus},
         assets=int(connection.execute(select(func.count()).where(ASSETS.c.deleted_at.is_(None))).scalar_one()),
-        last_event_id=events.highest_id(connection),
+        events=events.get_bounds(connection),
         paused=pauses.list_pauses(connection),
     )
 

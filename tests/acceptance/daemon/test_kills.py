@@ -105,6 +105,17 @@ def add_company(story: Story, failpoint: str) -> None:
     story.post_json("/v1/companies", {"slug": "acme"})
 
 
+def expire(story: Story, failpoint: str) -> None:
+    """A start with more events than are kept."""
+    story.start()
+    job_id = story.submit(DONE)
+    assert job_id is not None
+    story.program.follow_until(job_id)
+    assert story.program.stop() == 0
+    story.program.environment["NEXUSD_EVENT_RETENTION_COUNT"] = "1"
+    story.spawn(failpoint)
+
+
 def both(*stems: str) -> list[str]:
     """Return the two points of each stem."""
     return [f"{stem}.{side}" for stem in stems for side in ("before", "after")]
@@ -133,6 +144,7 @@ KILLS: Final[dict[Callable[[Story, str], None], list[str]]] = {
     recover: [*both("recovery.kill", "recovery.settle"), "recovery.clear.after", *commits("settle_orphans")],
     upload: [*STORAGE, *commits("add")],
     add_company: commits("create"),
+    expire: commits("prune"),
 }
 ENDS: Final[dict[Callable[[Story, str], None], str]] = {cancel: "cancelled", time_out: "failed", fill: "failed"}
 """How a job may end beside `done`: what had begun before the death may hold."""

@@ -28,6 +28,7 @@ HEADERS: Final = {
     "POST /v1/companies/{company}/content-jobs/{job_id}/retry": "Idempotency-Key",
     "GET /v1/companies/{company}/content-jobs/{job_id}/events": "Last-Event-ID",
     "GET /v1/companies/{company}/events": "Last-Event-ID",
+    "GET /v1/companies/{company}/content-jobs/{job_id}/log": "Last-Event-ID",
     "GET /v1/companies/{company}/assets/{asset_id}/content": "If-None-Match",
     "HEAD /v1/companies/{company}/assets/{asset_id}/content": "If-None-Match",
 }

@@ -56,7 +56,7 @@ ROUTES: Final = (
     ),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}"),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/why"),
-    Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/log", query=frozenset({"attempt", "offset", "limit", "raw"})),
+    Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/log", query=frozenset({"attempt", "offset", "limit", "raw", "follow"})),
     Route("POST", f"{IN_COMPANY}/content-jobs/{{job_id}}/cancel"),
     Route("POST", f"{IN_COMPANY}/content-jobs/{{job_id}}/retry"),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/events", query=frozenset({"after"})),
@@ -162,6 +162,7 @@ BAD_QUERIES: Final[dict[str, list[str]]] = {
     "attempt": ["", "0", "-1", "x", "1.5"],
     "offset": ["", "-1", "x", "1.5", "9" * 20],
     "raw": ["", "perhaps", "2"],
+    "follow": ["", "perhaps", "2"],
     "types": ["", "content_job", "content_job.vanished"],
     "filename": ["", "x" * 1025],
     "namespace": [
