@@ -163,6 +163,8 @@ BAD_QUERIES: Final[dict[str, list[str]]] = {
     "offset": ["", "-1", "x", "1.5", "9" * 20],
     "raw": ["", "perhaps", "2"],
     "follow": ["", "perhaps", "2"],
+    "inline": ["", "perhaps", "2"],
+    "download": ["", "perhaps", "2"],
     "types": ["", "content_job", "content_job.vanished"],
     "filename": ["", "x" * 1025],
     "namespace": [
