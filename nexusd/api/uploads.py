@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from nexusd.api.bodies import BINARY, announced_bytes, media_type
 from nexusd.api.digests import checked, find_digests
+from nexusd.api.forms import FormUpload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from starlette.requests import Request
 
-    from nexusd.api.forms import FormUpload
     from nexusd.contract.assets import AssetUpload
 
 FORM: Final = "multipart/form-data"
@@ -47,7 +47,5 @@ def open_upload(request: Request, details: AssetUpload) -> RawUpload | FormUploa
     sent_type = request.headers.get("content-type", BINARY)
     body = checked(request.stream(), find_digests(request.headers))
     if sent_type.partition(";")[0].strip().lower() == FORM:
-        from nexusd.api.forms import FormUpload
-
         return FormUpload(dict(request.query_params), sent_type, announced_bytes(request) or 0, body)
     return RawUpload(details, media_type(sent_type), announced_bytes(request) or 0, body)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -72,8 +71,6 @@ def read_head(work: WorkFile) -> bytes:
     try:
         *folders, name = split_relative(work.name)
         with open_below(work.directory, folders) as parent:
-            if not stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-                return b""
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
             try:
                 return os.pread(descriptor, HEAD_BYTES, 0)

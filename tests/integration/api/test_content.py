@@ -180,12 +180,14 @@ async def unannounced(body: bytes) -> AsyncIterator[bytes]:
 async def test_a_form_that_cannot_be_stored_leaves_nothing(home: Path) -> None:
     async with open_daemon(home, attachment_max_bytes=LIMIT) as daemon:
         before = take_stock(daemon.state)
-        file = file_part(b"x")
+        file, large = file_part(b"x"), file_part(bytes(LIMIT - 1))  # what follows comes when much of that is stored
         for body, status, slug, names in (
             (form(file_part(bytes(LIMIT + 1))), 413, "payload-too-large", []),
             (form(file_part(bytes(LIMIT + 100_000))), 413, "payload-too-large", []),
             (unannounced(form(file_part(bytes(LIMIT + 1)))), 413, "payload-too-large", []),
             (form(file, field("namespace", "generated/x")), 422, "invalid-request", ["?namespace"]),
+            (form(large, field("namespace", "generated/x")), 422, "invalid-request", ["?namespace"]),
+            (form(large, field("sourceTaskId", "")), 422, "invalid-request", ["sourceTaskId"]),
             (form(field("namespace", "/generated/./x"), file), 422, "invalid-request", ["?namespace"]),
             (form(file, field("colour", "red")), 422, "invalid-request", ["colour"]),
             (form(file, file), 422, "invalid-request", ["file"]),
