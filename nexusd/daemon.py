@@ -34,6 +34,7 @@ from nexusd.server import serve as serve_http
 from nexusd.service import Services, retention
 from nexusd.service.assets import AssetService
 from nexusd.service.companies import CompanyService
+from nexusd.service.feed import Feed
 from nexusd.service.jobs import JobService
 from nexusd.service.logs import LogService
 from nexusd.service.pauses import PauseService
@@ -41,8 +42,10 @@ from nexusd.service.renderers import RendererService
 from nexusd.service.retention import EventLimits
 from nexusd.service.status import StatusService
 from nexusd.service.streams import StreamService
+from nexusd.service.waiting import WaitService
 from nexusd.service.why import WhyService
 from nexusd.storage import LocalDisk
+from nexusd.storage.local_disk import PROVIDER_NAME
 from nexusd.store import companies, queries
 from nexusd.store.database import open_database
 from nexusd.store.outlook import Circumstances
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 
     from nexusd.renderers.registry import Registry
     from nexusd.settings import Settings
+    from nexusd.storage import Provider
     from nexusd.store.database import Database
 
 logger = logging.getLogger("nexusd")
@@ -141,7 +145,8 @@ async def serve(
         workshop = await _make_workshop(settings, database, registry, hub)
         await recover(database, workshop.work_directory)
         circumstances = _find_circumstances(settings, registry)
-        app = create_app(_make_services(settings, listener, workshop, circumstances, hub, activity))
+        services = _make_services(settings, listener, workshop, circumstances, hub, activity)
+        app = create_app(services)
         pool = Pool(workshop, hub, circumstances.limits, settings.stop_drain_seconds)
         drained = trio.Event()
 
@@ -154,6 +159,7 @@ async def serve(
         async with trio.open_nursery() as around:
             around.start_soon(systemd.feed_watchdog, name="watchdog")
             around.start_soon(retention.run, database, hub, _find_event_limits(settings), name="retention")
+            await around.start(services.feed.run, name="feed")
             if settings.idle_exit_seconds is not None:
                 has_work = partial(database.read, queries.has_active_jobs, circumstances.job_types)
                 around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, has_work, hub, stopping, name="idle")
@@ -193,7 +199,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
     wanted = None if settings.sandbox == "auto" else Level(settings.sandbox)
     return Workshop(
         database=database,
-        storage=LocalDisk(settings.state_directory / "assets"),
+        storage=await _open_storage(settings, database),
         registry=registry.adjusted(settings.timeout_seconds_per_type, settings.memory_max_bytes_per_type),
         work_directory=settings.state_directory / "work",
         log_directory=settings.state_directory / "logs",
@@ -210,6 +216,20 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
     )
 
 
+async def _open_storage(settings: Settings, database: Database) -> Provider:
+    """Return the place for files. Raises UnsafePath, InvalidSettings, StorageRefused."""
+    if settings.storage_provider == PROVIDER_NAME:
+        return LocalDisk(settings.state_directory / "assets")
+    if settings.s3_bucket is None:
+        raise InvalidSettings("storage_provider is s3, and s3_bucket is not set")
+    try:
+        from nexusd.storage.s3 import Place, open_s3
+    except ModuleNotFoundError as missing:
+        raise InvalidSettings(f"storage_provider s3 needs {missing.name}: pip install 'nexusd[s3]'") from missing
+    first = (await database.read(companies.find, 1, None)).items[0]  # made with the database, and it stays
+    return await open_s3(Place(settings.s3_bucket, settings.s3_endpoint, settings.s3_region, settings.s3_prefix), first.id)
+
+
 def _make_services(
     settings: Settings,
     listener: BoundListener,
@@ -220,6 +240,8 @@ def _make_services(
 ) -> Services:
     database, registry = workshop.database, workshop.registry
     known = CompanyService(database)
+    feed = Feed(database, hub)
+    jobs = JobService(database, known, registry, circumstances, hub)
     running = circumstances.limits
     limits = contract.Limits(
         running_jobs=running.total,
@@ -239,12 +261,14 @@ def _make_services(
     containment = contract.Containment(level=held.level.value, processes=held.process_bound, refused=dict(held.refusals))
     return Services(
         companies=known,
-        jobs=JobService(database, known, registry, circumstances, hub),
+        jobs=jobs,
         logs=LogService(database, hub, known, workshop.log_directory),
         why=WhyService(database, known, registry, circumstances, hub),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
         pauses=PauseService(database, hub, registry),
-        streams=StreamService(database, hub, known),
+        feed=feed,
+        streams=StreamService(database, feed, known),
+        waiting=WaitService(feed, known, jobs),
         renderers=RendererService(registry),
         status=StatusService(
             database,

@@ -26,6 +26,7 @@ NexusdError
 │   ├── UnsafePath               a directory or socket has another owner or a loose mode
 │   ├── UnsafeDatabase           a pragma did not take, or the schema is newer than this program
 │   ├── SandboxRefused           children cannot be held as strongly as the settings ask
+│   ├── StorageRefused           the place for files does not answer, or lets the daemon not in
 │   └── InvalidSettings          a setting cannot be used
 ├── CannotAdvance                a transition that the job's state machine does not have
 └── OutputRefused                a child's output cannot become an asset
@@ -238,6 +239,13 @@ class SandboxRefused(StartRefused):
 
     slug = "sandbox-refused"
     title = "The sandbox cannot be made"
+
+
+class StorageRefused(StartRefused):
+    """The place where the files are to be does not answer, or does not let the daemon in."""
+
+    slug = "storage-refused"
+    title = "The storage cannot be used"
 
 
 class InvalidSettings(StartRefused):

@@ -53,6 +53,7 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "service.submit.after": "it is stored, the client does not know",
         "service.cancel.before": "a cancel is about to be asked for",
         "service.cancel.after": "it was asked for, or refused, and the client does not know",
+        "service.snapshot.after": "a stream has read how things stand and does not follow yet",
         "server.answer.before": "the head of an answer is about to be sent",
         "server.answer.after": "the last byte of an answer was handed to the kernel",
         "runner.claim.after": "jobs are claimed; their attempts are about to start",

@@ -41,6 +41,8 @@ SIGNED: Final = frozenset(
 )
 """The types that have a signature which can be trusted."""
 ALIASES: Final = {"image/vnd.microsoft.icon": "image/x-icon", "image/jpg": "image/jpeg"}
+MP4_BRANDS: Final = frozenset({b"iso%d" % version for version in range(2, 10)} | {b"avc1", b"dash", b"cmfc", b"cmf2", b"msdh"})
+"""Those that puremagic has not heard of."""
 UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 # What may come before the first tag. Possessive: hostile text cannot make it try again and again.
@@ -126,7 +128,7 @@ def _find_signed(head: bytes) -> set[str]:
         found = puremagic.magic_string(head)
     except puremagic.PureError:
         found = []
-    if not found and head[4:8] == b"ftyp":  # a brand of MP4 that is not in its list
+    if not found and head[4:8] == b"ftyp" and head[8:12] in MP4_BRANDS:
         return {"video/mp4"}
     surest = max((match.confidence for match in found), default=0)
     return {match.mime_type for match in found if match.confidence == surest} & SIGNED

@@ -9,6 +9,7 @@ from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.base import utc_now
 from nexusd.domain.ids import new_id
 from nexusd.errors import InvalidParam, InvalidRequest, PayloadTooLarge, Unavailable
+from nexusd.storage import check_provider
 from nexusd.storage.keys import sanitise_namespace
 from nexusd.store import assets
 
@@ -119,7 +120,11 @@ class AssetService:
         return await self._database.read(assets.get, (await self._companies.get(company)).id, asset_id)
 
     async def open(self, asset: Asset) -> StoredReader:
-        """Return the file of an asset, open for reading; the caller closes it."""
+        """Return the file of an asset, open for reading; the caller closes it.
+
+        Raises NotFound, StorageUnavailable.
+        """
+        check_provider(self._storage, asset.provider)
         return await self._storage.open_file(asset.object_key)
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 import trio
 
 from nexusd.domain.ids import new_id
-from nexusd.errors import NotFound, PayloadTooLarge, StorageFull, StorageUnavailable
+from nexusd.errors import NotFound
 from nexusd.storage.blobs import Blobs
 from nexusd.storage.directories import Directories, split_relative
 from nexusd.storage.incoming import CHUNK_BYTES, INCOMING, CannotLink, Incoming, open_result, open_upload
@@ -35,7 +35,9 @@ from nexusd.storage.keys import object_key, split_key
 from nexusd.storage.outgoing import open_copy
 from nexusd.storage.provider import StoredFile, WorkFile
 from nexusd.storage.reader import FileReader
+from nexusd.storage.receiving import receive
 from nexusd.storage.syscalls import Syscalls
+from nexusd.storage.trouble import reporting_full_disk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
@@ -47,8 +49,6 @@ T = TypeVar("T")
 PROVIDER_NAME: Final = "local_disk"
 THREADS_MAX: Final = 8
 CHUNKS_PER_STEP: Final = 64  # hashed in one go: a cancellation waits for 64 MiB at most
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_UNAVAILABLE: Final = frozenset({errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO})
 _NOT_A_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -84,7 +84,7 @@ class LocalDisk:
         key = object_key(company, namespace, filename, now, new_id())
         if isinstance(source, Path):
             source = WorkFile(source.parent, source.name)
-        with _reporting_full_disk():
+        with reporting_full_disk():
             if isinstance(source, WorkFile):
                 return await self._put_result(key, source, max_bytes)
             return await self._put_upload(key, source, max_bytes)
@@ -99,7 +99,7 @@ class LocalDisk:
         Cancellation: there is no copy, or all of it.
         """
         segments = split_relative(name)
-        with _reporting_full_disk(), await self._in_thread(self._open, object_key) as source:
+        with reporting_full_disk(), await self._in_thread(self._open, object_key) as source:
             copy = await self._in_thread(open_copy, source, directory, segments)
             try:
                 while await self._in_thread(copy.go_on):
@@ -112,7 +112,8 @@ class LocalDisk:
 
     async def local_path(self, object_key: str) -> Path:
         """Return where a stored file lies; see `Provider.local_path`."""
-        (await self.open_file(object_key)).close()  # so it is a plain file, and no symlink leads there
+        file = await self.open_file(object_key)  # so it is a plain file, and no symlink leads there
+        file.close()
         return self._root / object_key
 
     async def delete_file(self, object_key: str, sha256: str) -> bool:
@@ -191,8 +192,12 @@ class LocalDisk:
 
     async def _put_upload(self, key: str, source: AsyncIterable[bytes], max_bytes: int | None) -> StoredFile:
         upload = await self._in_thread(open_upload, self._directories, self._syscalls)
+
+        async def write(data: bytearray) -> None:
+            await self._in_thread(upload.write, data)
+
         try:
-            await self._receive(upload, source, max_bytes)
+            await receive(source, max_bytes, write)
             stored = await self._in_thread(self._publish, key, upload)
         except BaseException:
             with trio.CancelScope(shield=True):
@@ -200,20 +205,6 @@ class LocalDisk:
             raise
         upload.close()
         return stored
-
-    async def _receive(self, upload: Incoming, source: AsyncIterable[bytes], max_bytes: int | None) -> None:
-        received = 0
-        buffer = bytearray()
-        async for chunk in source:
-            received += len(chunk)
-            if max_bytes is not None and received > max_bytes:
-                raise PayloadTooLarge(f"the file is larger than the limit of {max_bytes} bytes")
-            buffer += chunk
-            if len(buffer) >= CHUNK_BYTES:
-                await self._in_thread(upload.write, buffer)
-                buffer = bytearray()
-        if buffer:
-            await self._in_thread(upload.write, buffer)
 
     def _publish(self, key: str, incoming: Incoming) -> StoredFile:
         incoming.publish(self._directories, split_key(key), self._blobs)
@@ -249,20 +240,6 @@ class LocalDisk:
 
 def _is_plain(name: str, directory: int) -> bool:
     return stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
-
-
-@contextmanager
-def _reporting_full_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull(f"cannot store the file: {error.strerror}") from error
-        if error.errno in _UNAVAILABLE:
-            raise StorageUnavailable(
-                f"cannot store the file: {error.strerror}; the daemon's state directory needs a look"
-            ) from error
-        raise
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from nexusd.errors import StorageUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
     from datetime import datetime
@@ -133,3 +135,14 @@ class Provider(Protocol):
     def iter_keys(self) -> Iterator[str]:
         """Yield the key of every stored file. Blocks: use it in a thread."""
         ...
+
+
+def check_provider(storage: Provider, named: str) -> None:
+    """Do nothing when a file whose row names this provider can be had here.
+
+    Raises StorageUnavailable when it lies elsewhere: the settings were changed since it was stored.
+    """
+    if named != storage.name:
+        raise StorageUnavailable(
+            f"the file is with the provider {named}, and this daemon uses {storage.name}; set storage_provider back to {named}"
+        )

@@ -32,6 +32,7 @@ HEADERS: Final[dict[str, list[str]]] = {
     "GET /v1/companies/{company}/content-jobs/{job_id}/log": ["Last-Event-ID"],
     "GET /v1/companies/{company}/assets/{asset_id}/content": ["If-None-Match", "Range", "If-Range"],
     "HEAD /v1/companies/{company}/assets/{asset_id}/content": ["If-None-Match", "Range", "If-Range"],
+    "GET /v1/events": ["Last-Event-ID"],
 }
 
 

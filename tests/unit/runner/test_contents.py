@@ -46,6 +46,7 @@ def test_what_is_signed_is_known_by_its_signature_and_nothing_else_is() -> None:
         for empty in (b"", b"plain words", bytes(100), head[:1]):
             assert examine(empty, content_type).content_type == UNKNOWN
     assert examine(b"\0\0\0\x18ftypiso5\0\0\0\0iso5dash", "video/mp4").content_type == "video/mp4"
+    assert examine(b"\0\0\0\x18ftypabcd\0\0\0\0abcd", "video/mp4").content_type == UNKNOWN
     assert examine(SIGNATURES["image/x-icon"], "image/vnd.microsoft.icon").content_type == "image/x-icon"
     assert examine(b"RIFF\x24\0\0\0WAVEfmt ", "image/webp").content_type == UNKNOWN
 
