@@ -38,10 +38,13 @@ from nexusd.service.jobs import JobService
 from nexusd.service.logs import LogService
 from nexusd.service.pauses import PauseService
 from nexusd.service.renderers import RendererService
+from nexusd.service.retention import Retention, RetentionRules, look_after
 from nexusd.service.status import StatusService
+from nexusd.service.storage import StorageService
 from nexusd.service.streams import StreamService
 from nexusd.service.why import WhyService
 from nexusd.storage import LocalDisk
+from nexusd.storage.room import Room
 from nexusd.store import companies, queries
 from nexusd.store.database import open_database
 from nexusd.store.outlook import Circumstances
@@ -139,7 +142,8 @@ async def serve(
         workshop = await _make_workshop(settings, database, registry)
         await recover(database, workshop.work_directory)
         circumstances = _find_circumstances(settings, registry)
-        app = create_app(_make_services(settings, listener, workshop, circumstances, hub, activity))
+        services = _make_services(settings, listener, workshop, circumstances, hub, activity)
+        app = create_app(services)
         pool = Pool(workshop, hub, circumstances.limits, settings.stop_drain_seconds)
         drained = trio.Event()
 
@@ -151,6 +155,7 @@ async def serve(
         serve_app = partial(serve_http, app, [listener], limits=limits, admit=admit, activity=activity, stopping=drained)
         async with trio.open_nursery() as around:
             around.start_soon(systemd.feed_watchdog, name="watchdog")
+            around.start_soon(look_after, services.storage, _make_retention(settings, workshop), name="look after the storage")
             if settings.idle_exit_seconds is not None:
                 has_work = partial(database.read, queries.has_active_jobs, circumstances.job_types)
                 around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, has_work, hub, stopping, name="idle")
@@ -199,7 +204,18 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         ),
         containment=await find_containment(wanted, Level(settings.sandbox_require)),
         network_job_types=settings.network_job_types,
+        room=Room(settings.state_directory, settings.min_free_bytes),
     )
+
+
+def _make_retention(settings: Settings, workshop: Workshop) -> Retention | None:
+    rules = RetentionRules(
+        settings.asset_max_age_seconds,
+        settings.assets_max_bytes,
+        settings.asset_max_age_seconds_per_company,
+        settings.assets_max_bytes_per_company,
+    )
+    return None if rules.is_off else Retention(workshop.database, workshop.storage, rules)
 
 
 def _make_services(
@@ -231,8 +247,9 @@ def _make_services(
         companies=known,
         jobs=JobService(database, known, registry, circumstances, hub),
         logs=LogService(database, known, workshop.log_directory),
-        why=WhyService(database, known, registry, circumstances, hub),
-        assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
+        why=WhyService(database, known, registry, circumstances, hub, workshop.room),
+        assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes, workshop.room),
+        storage=StorageService(database, workshop.storage),
         pauses=PauseService(database, hub, registry),
         streams=StreamService(database, hub, known),
         renderers=RendererService(registry),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nexusd.service.pauses import PauseService
     from nexusd.service.renderers import RendererService
     from nexusd.service.status import StatusService
+    from nexusd.service.storage import StorageService
     from nexusd.service.streams import StreamService
     from nexusd.service.why import WhyService
 
@@ -30,6 +31,7 @@ class Services:
     logs: LogService
     why: WhyService
     assets: AssetService
+    storage: StorageService
     pauses: PauseService
     streams: StreamService
     renderers: RendererService
