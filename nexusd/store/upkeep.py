@@ -13,9 +13,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, literal_column, select, update
+from sqlalchemy import and_, func, select, update
 
 from nexusd.contract.events import EventType
+from nexusd.domain.states import JobStatus
 from nexusd.errors import AssetInUse, AssetPinned
 from nexusd.store import assets, events
 from nexusd.store.rows import ASSET_COLUMNS, select_live_assets, to_asset
@@ -30,12 +31,6 @@ if TYPE_CHECKING:
     from nexusd.contract.assets import Asset
 
 IS_LIVE: Final = ASSETS.c.deleted_at.is_(None)
-IS_NEEDED: Final = (
-    select(literal_column("1"))
-    .select_from(REFERENCES.join(JOBS, JOBS.c.id == REFERENCES.c.job_id))
-    .where(REFERENCES.c.asset_id == ASSETS.c.id, JOBS.c.status.in_(["queued", "running"]))
-    .exists()
-)
 
 
 def delete(connection: Connection, company_id: str, asset_id: str, now: datetime) -> Asset:
@@ -77,14 +72,14 @@ def _set_pin(connection: Connection, asset: Asset, moment: datetime | None) -> A
 
 
 def _find_job_that_needs(connection: Connection, asset_id: str) -> str | None:
-    query = (
-        select(JOBS.c.id)
-        .select_from(REFERENCES.join(JOBS, JOBS.c.id == REFERENCES.c.job_id))
-        .where(REFERENCES.c.asset_id == asset_id, JOBS.c.status.in_(["queued", "running"]))
-        .order_by(JOBS.c.id)
-        .limit(1)
-    )
-    return connection.execute(query).scalar()
+    return connection.execute(_select_need(asset_id).order_by(JOBS.c.id).limit(1)).scalar()
+
+
+def _select_need(asset_id: str | ColumnElement[str]) -> Select[Any]:
+    """Select the jobs that need an asset: a job has ended for good, or may still want to look at its input."""
+    jobs = REFERENCES.join(JOBS, JOBS.c.id == REFERENCES.c.job_id)
+    is_not_over = JOBS.c.status.in_([JobStatus.QUEUED.value, JobStatus.RUNNING.value])
+    return select(JOBS.c.id).select_from(jobs).where(REFERENCES.c.asset_id == asset_id, is_not_over)
 
 
 def _end(connection: Connection, ended: Sequence[Asset], now: datetime) -> None:
@@ -155,5 +150,5 @@ def is_live(connection: Connection, asset_id: str) -> bool:
 
 
 def _select_retirable(company_id: str) -> Select[Any]:
-    is_free: ColumnElement[bool] = and_(IS_LIVE, ASSETS.c.pinned_at.is_(None), ~IS_NEEDED)
+    is_free: ColumnElement[bool] = and_(IS_LIVE, ASSETS.c.pinned_at.is_(None), ~_select_need(ASSETS.c.id).exists())
     return select(*ASSET_COLUMNS).where(ASSETS.c.company_id == company_id, is_free)
