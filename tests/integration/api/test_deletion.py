@@ -28,7 +28,8 @@ async def upload(daemon: Daemon, content: bytes = b"hello", company: str = "defa
 
 
 def path_of(daemon: Daemon, asset: dict[str, Any]) -> Path:
-    return daemon.state / "assets" / asset["objectKey"]
+    path: Path = daemon.state / "assets" / asset["objectKey"]
+    return path
 
 
 async def test_what_is_deleted_is_gone_everywhere(home: Path) -> None:
