@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, func, literal_column, select, update
 
 from nexusd.contract.events import EventType
 from nexusd.domain.states import JobStatus
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select
 
     from nexusd.contract.assets import Asset
-
-IS_LIVE: Final = ASSETS.c.deleted_at.is_(None)
-
 
 IS_LIVE: Final = ASSETS.c.deleted_at.is_(None)
 OLDEST_START: Final = select(func.min(JOBS.c.started_at)).where(JOBS.c.status == literal_column("'running'"))
