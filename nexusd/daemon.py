@@ -32,6 +32,7 @@ from nexusd.runner.recovery import recover
 from nexusd.server import Activity, BoundListener, Limits, adopt_listener, bind_unix
 from nexusd.server import serve as serve_http
 from nexusd.service import Services, retention
+from nexusd.service.asset_retention import Retention, RetentionRules, look_after
 from nexusd.service.assets import AssetService
 from nexusd.service.companies import CompanyService
 from nexusd.service.feed import Feed
@@ -41,11 +42,13 @@ from nexusd.service.pauses import PauseService
 from nexusd.service.renderers import RendererService
 from nexusd.service.retention import EventLimits
 from nexusd.service.status import StatusService
+from nexusd.service.storage import StorageService
 from nexusd.service.streams import StreamService
 from nexusd.service.waiting import WaitService
 from nexusd.service.why import WhyService
 from nexusd.storage import LocalDisk
 from nexusd.storage.local_disk import PROVIDER_NAME
+from nexusd.storage.room import Room
 from nexusd.store import companies, queries
 from nexusd.store.database import open_database
 from nexusd.store.outlook import Circumstances
@@ -160,6 +163,7 @@ async def serve(
             around.start_soon(systemd.feed_watchdog, name="watchdog")
             around.start_soon(retention.run, database, hub, _find_event_limits(settings), name="retention")
             await around.start(services.feed.run, name="feed")
+            around.start_soon(look_after, services.storage, _make_retention(settings, workshop), name="look after the storage")
             if settings.idle_exit_seconds is not None:
                 has_work = partial(database.read, queries.has_active_jobs, circumstances.job_types)
                 around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, has_work, hub, stopping, name="idle")
@@ -213,6 +217,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         containment=await find_containment(wanted, Level(settings.sandbox_require)),
         network_job_types=settings.network_job_types,
         tell_log=hub.publish_log,
+        room=Room(settings.state_directory, settings.min_free_bytes),
     )
 
 
@@ -228,6 +233,16 @@ async def _open_storage(settings: Settings, database: Database) -> Provider:
         raise InvalidSettings(f"storage_provider s3 needs {missing.name}: pip install 'nexusd[s3]'") from missing
     first = (await database.read(companies.find, 1, None)).items[0]  # made with the database, and it stays
     return await open_s3(Place(settings.s3_bucket, settings.s3_endpoint, settings.s3_region, settings.s3_prefix), first.id)
+
+
+def _make_retention(settings: Settings, workshop: Workshop) -> Retention | None:
+    rules = RetentionRules(
+        settings.asset_max_age_seconds,
+        settings.assets_max_bytes,
+        settings.asset_max_age_seconds_per_company,
+        settings.assets_max_bytes_per_company,
+    )
+    return None if rules.is_off else Retention(workshop.database, workshop.storage, rules)
 
 
 def _make_services(
@@ -263,8 +278,9 @@ def _make_services(
         companies=known,
         jobs=jobs,
         logs=LogService(database, hub, known, workshop.log_directory),
-        why=WhyService(database, known, registry, circumstances, hub),
-        assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
+        why=WhyService(database, known, registry, circumstances, hub, workshop.room),
+        assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes, workshop.room),
+        storage=StorageService(database, workshop.storage),
         pauses=PauseService(database, hub, registry),
         feed=feed,
         streams=StreamService(database, feed, known),

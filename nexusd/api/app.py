@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from nexusd import __version__
-from nexusd.api import assets, companies, events, jobs, logs, pauses, problems, renderers, status, why
+from nexusd.api import assets, companies, events, jobs, logs, pauses, problems, renderers, status, storage, why
 from nexusd.api.access import LocalOnly
 from nexusd.api.answers import SCHEMAS
 from nexusd.contract.companies import CompanyCreation
@@ -30,6 +30,7 @@ ROUTERS: Final = (
     companies.router,
     renderers.router,
     pauses.router,
+    storage.router,
     status.router,
 )
 UNSEEN: Final = (JobSubmission, BatchSubmission, CompanyCreation, PauseRequest, ResumeRequest, Problem)

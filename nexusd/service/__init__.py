@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nexusd.service.pauses import PauseService
     from nexusd.service.renderers import RendererService
     from nexusd.service.status import StatusService
+    from nexusd.service.storage import StorageService
     from nexusd.service.streams import StreamService
     from nexusd.service.waiting import WaitService
     from nexusd.service.why import WhyService
@@ -32,6 +33,7 @@ class Services:
     logs: LogService
     why: WhyService
     assets: AssetService
+    storage: StorageService
     pauses: PauseService
     feed: Feed
     streams: StreamService

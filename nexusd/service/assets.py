@@ -1,17 +1,21 @@
-"""Assets: uploaded, listed, looked at, opened."""
+"""Assets: uploaded, listed, looked at, opened, pinned, deleted."""
 
 from __future__ import annotations
 
+import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Protocol
 
+import trio
+
+from nexusd import failpoints
 from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.base import utc_now
 from nexusd.domain.ids import new_id
 from nexusd.errors import InvalidParam, InvalidRequest, PayloadTooLarge, Unavailable
 from nexusd.storage import check_provider
 from nexusd.storage.keys import sanitise_namespace
-from nexusd.store import assets
+from nexusd.store import assets, upkeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -19,8 +23,11 @@ if TYPE_CHECKING:
     from nexusd.contract.assets import AssetUpload
     from nexusd.service.companies import CompanyService
     from nexusd.storage import Provider, StoredReader
+    from nexusd.storage.room import Room
     from nexusd.store.assets import AssetFilter
     from nexusd.store.database import Database
+
+logger = logging.getLogger("nexusd.service")
 
 GENERATED: Final = "generated"
 
@@ -55,11 +62,14 @@ class Upload(Protocol):
 class AssetService:
     """The assets of all companies."""
 
-    def __init__(self, database: Database, storage: Provider, companies: CompanyService, attachment_max_bytes: int) -> None:
+    def __init__(
+        self, database: Database, storage: Provider, companies: CompanyService, attachment_max_bytes: int, room: Room
+    ) -> None:
         self._database = database
         self._storage = storage
         self._companies = companies
         self._attachment_max_bytes = attachment_max_bytes
+        self._room = room
 
     async def upload(self, company: str, upload: Upload) -> Asset:
         """Store a file as it arrives.
@@ -72,6 +82,7 @@ class AssetService:
         limit = self._attachment_max_bytes
         if upload.least_bytes > limit:
             raise PayloadTooLarge(f"the file has {upload.least_bytes} bytes or more; an upload may have {limit}")
+        self._room.refuse_low(upload.least_bytes)
         await upload.begin()
         details = _check_namespace(upload.details)
         now = utc_now()
@@ -126,6 +137,38 @@ class AssetService:
         """
         check_provider(self._storage, asset.provider)
         return await self._storage.open_file(asset.object_key)
+
+    async def pin(self, company: str, asset_id: str) -> Asset:
+        """Keep an asset from deletion and retention.
+
+        Raises NotFound, Unavailable.
+        """
+        owner = await self._companies.get(company)
+        return await self._database.write(upkeep.pin, owner.id, asset_id, utc_now())
+
+    async def unpin(self, company: str, asset_id: str) -> Asset:
+        """Let an asset be deleted again.
+
+        Raises NotFound, Unavailable.
+        """
+        return await self._database.write(upkeep.unpin, (await self._companies.get(company)).id, asset_id)
+
+    async def delete(self, company: str, asset_id: str) -> None:
+        """Delete an asset: its row first, then its file.
+
+        Raises NotFound, AssetPinned, AssetInUse, Unavailable. Cancellation: waits for the disk.
+        Ordering: on return the row's end is on disk, and the file is gone or garbage that the next sweep finds.
+        """
+        company_id = (await self._companies.get(company)).id
+        await failpoints.reach("service.delete.before")
+        with trio.CancelScope(shield=True):  # between the two steps is no good place to stop
+            deleted = await self._database.write(upkeep.delete, company_id, asset_id, utc_now())
+            await failpoints.reach("service.delete.after")
+            try:
+                check_provider(self._storage, deleted.provider)
+                await self._storage.delete_file(deleted.object_key, deleted.sha256)
+            except (OSError, Unavailable) as error:
+                logger.warning("a deleted file stays until the next sweep", extra={"asset": asset_id, "reason": str(error)})
 
 
 async def _read_to_end(upload: Upload) -> AsyncGenerator[bytes, None]:

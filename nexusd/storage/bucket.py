@@ -31,6 +31,7 @@ from nexusd.errors import NotFound, StorageUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
@@ -123,13 +124,13 @@ class Bucket:
             self._store.delete(key)
         return True
 
-    def iter_keys(self) -> Iterator[str]:
-        """Yield the key of every stored file, a page of the list at a time. Raises StorageUnavailable."""
+    def iter_objects(self) -> Iterator[tuple[str, int, datetime]]:
+        """Yield key, size and time of every stored file, a page of the list at a time. Raises StorageUnavailable."""
         with self._reporting("be listed"):
             for page in self._store.list(chunk_size=1000):
                 for found in page:
                     if found["path"] != OWNER_KEY:
-                        yield found["path"]
+                        yield found["path"], found["size"], found["last_modified"]
 
     def claim(self, owner: str) -> str:
         """Make the place this owner's unless it is somebody's; return whose it is. Raises StorageUnavailable."""

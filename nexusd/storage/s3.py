@@ -19,26 +19,27 @@ Invariants:
 
 from __future__ import annotations
 
-from contextlib import aclosing
+import hashlib
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 
 import trio
 
 from nexusd.domain.ids import new_id
-from nexusd.errors import StorageRefused, StorageUnavailable
+from nexusd.errors import NotFound, StorageRefused, StorageUnavailable
 from nexusd.storage.bucket import OWNER_KEY, Bucket, Place
 from nexusd.storage.directories import split_relative
 from nexusd.storage.incoming import open_result
 from nexusd.storage.keys import object_key, split_key
 from nexusd.storage.outgoing import open_new
-from nexusd.storage.provider import StoredFile, WorkFile
+from nexusd.storage.provider import Collected, FoundFile, StoredFile, WorkFile
 from nexusd.storage.receiving import receive
 from nexusd.storage.syscalls import Syscalls
 from nexusd.storage.trouble import reporting_full_disk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterator, Sequence
     from datetime import datetime
 
     from nexusd.storage.bucket import ObjectUpload, StoredObject
@@ -132,13 +133,40 @@ class S3:
         split_key(object_key)
         return await self._ask(self._bucket.delete, object_key)
 
+    async def hash_file(self, object_key: str) -> tuple[int, str]:
+        """Download an object, and keep nothing of it but its hash; see `Provider.hash_file`."""
+        reader = await self.open_file(object_key)
+        sha256, size = hashlib.sha256(), 0
+        while chunk := await reader.read(size, DOWNLOAD_BYTES):
+            sha256.update(chunk)
+            size += len(chunk)
+        return size, sha256.hexdigest()
+
+    async def collect(self, object_keys: Sequence[str], *, dry_run: bool) -> Collected:
+        """Take objects away; see `Provider.collect`. Cancellation: what is taken is taken, the rest stays."""
+        taken: list[str] = []
+        bytes_freed = 0
+        for key in object_keys:
+            split_key(key)
+            with suppress(NotFound):
+                found = await self._ask(self._bucket.look, key)
+                if dry_run or await self._ask(self._bucket.delete, key):
+                    taken.append(key)
+                    bytes_freed += found.byte_size
+        return Collected(taken, 0, bytes_freed)
+
     async def sweep_temps(self) -> int:
         """Do nothing: what a killed daemon left half sent is ended by the bucket's own rule (`bucket`, invariant 2)."""
         return 0
 
     def iter_keys(self) -> Iterator[str]:
         """Yield the key of every object below the prefix; see `Provider.iter_keys`. Raises StorageUnavailable."""
-        return self._bucket.iter_keys()
+        return (found.object_key for found in self.iter_files())
+
+    def iter_files(self) -> Generator[FoundFile, None, None]:
+        """Yield every object below the prefix; see `Provider.iter_files`. Raises StorageUnavailable."""
+        for key, byte_size, stored_at in self._bucket.iter_objects():
+            yield FoundFile(key, byte_size, stored_at)
 
     async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
         """For files of our own disk: a step in hand is always waited for."""

@@ -53,7 +53,7 @@ def rooms() -> list[dict[str, int]]:
 
 async def test_an_upload_to_a_full_disk(home: Path) -> None:
     with small_disk(home / "state", DISK):
-        async with open_daemon(home) as daemon:
+        async with open_daemon(home, min_free_bytes=0) as daemon:
             assets: dict[str, bytes] = {}
             refusals: list[str] = []
             for number, room in enumerate(rooms()):
@@ -78,13 +78,13 @@ async def test_an_upload_to_a_full_disk(home: Path) -> None:
             assert storage
             assert database | storage == set(refusals)
             assert len(refusals) >= 16
-        async with open_daemon(home) as daemon:
+        async with open_daemon(home, min_free_bytes=0) as daemon:
             await check_whole(daemon, assets)
 
 
 async def test_a_result_on_a_full_disk(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     with small_disk(home / "state", DISK), Gate(home / "gate") as gate:
-        async with open_daemon(home) as daemon:
+        async with open_daemon(home, min_free_bytes=0) as daemon:
             caplog.set_level(logging.WARNING, "nexusd.runner")
             ends: list[str] = []
             for number, room in enumerate(rooms()):
