@@ -10,6 +10,7 @@ Source: RFC 7578, RFC 2046 §5.1.1.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
@@ -219,7 +220,7 @@ def _make_parser(boundary: bytes, form: Form) -> MultipartParser:
     if not boundary:
         raise UnsupportedMediaType("the Content-Type of a form must name its boundary")
     try:
-        return MultipartParser(
+        parser = MultipartParser(
             boundary,
             {
                 "on_part_begin": form.on_part_begin,
@@ -236,3 +237,5 @@ def _make_parser(boundary: bytes, form: Form) -> MultipartParser:
         )
     except FormParserError as error:
         raise UnsupportedMediaType(f"the boundary of the form cannot be used: {error}") from None
+    parser.logger = logging.Logger(__name__, logging.CRITICAL)  # what is wrong with a form is told to who sent it
+    return parser

@@ -115,11 +115,12 @@ WRONG: dict[str, tuple[bytes, type[NexusdError], list[str]]] = {
 
 @pytest.mark.parametrize("size", [3, 65536])
 @pytest.mark.parametrize("name", WRONG)
-async def test_what_is_wrong_is_refused_and_named(name: str, size: int) -> None:
+async def test_what_is_wrong_is_refused_and_named(name: str, size: int, caplog: pytest.LogCaptureFixture) -> None:
     body, kind, names = WRONG[name]
     with pytest.raises(kind) as refused:
         await read(body, size)
     assert [param.pointer for param in getattr(refused.value, "params", ())] == names
+    assert not caplog.records, "what a client does wrong is its own business"
 
 
 async def test_a_field_that_the_query_has_too_is_said_twice() -> None:
