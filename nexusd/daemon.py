@@ -39,6 +39,7 @@ from nexusd.service.logs import LogService
 from nexusd.service.pauses import PauseService
 from nexusd.service.renderers import RendererService
 from nexusd.service.retention import EventLimits
+from nexusd.service.source_tasks import SourceTaskService
 from nexusd.service.status import StatusService
 from nexusd.service.streams import StreamService
 from nexusd.service.why import WhyService
@@ -243,6 +244,7 @@ def _make_services(
         logs=LogService(database, hub, known, workshop.log_directory),
         why=WhyService(database, known, registry, circumstances, hub),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
+        source_tasks=SourceTaskService(database, known),
         pauses=PauseService(database, hub, registry),
         streams=StreamService(database, hub, known),
         renderers=RendererService(registry),

@@ -23,6 +23,7 @@ from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSub
 from nexusd.contract.logs import LogPage
 from nexusd.contract.pauses import QueueState
 from nexusd.contract.problems import Problem
+from nexusd.contract.source_tasks import SourceTask
 from nexusd.contract.status import Health, Status
 from nexusd.contract.why import Why
 
@@ -152,10 +153,16 @@ def job_events_path(company: str, job_id: str) -> str:
 
 
 def upload_asset(
-    company: str, body: bytes | Path, *, filename: str, content_type: str, source_task_id: str | None = None
+    company: str,
+    body: bytes | Path,
+    *,
+    filename: str,
+    content_type: str,
+    source_task_id: str | None = None,
+    namespace: str = "attachments",
 ) -> Call[Asset]:
-    """Store a file among the attachments."""
-    params = _given({"namespace": "attachments", "filename": filename, "sourceTaskId": source_task_id})
+    """Store a file, among the attachments if nothing else is said."""
+    params = _given({"namespace": namespace, "filename": filename, "sourceTaskId": source_task_id})
     return Call("POST", _assets(company), Asset, params=params, headers={"Content-Type": content_type}, body=body)
 
 
@@ -164,9 +171,31 @@ def find_assets(company: str, *, sha256: str) -> Call[AssetList]:
     return Call("GET", _assets(company), AssetList, params={"sha256": sha256, "limit": "1"})
 
 
+def list_assets(
+    company: str,
+    *,
+    source_task_id: str | None = None,
+    job_id: str | None = None,
+    namespace: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[AssetList]:
+    """One page of assets, newest first."""
+    params = {"sourceTaskId": source_task_id, "jobId": job_id, "namespace": namespace, "limit": limit, "cursor": cursor}
+    return Call("GET", _assets(company), AssetList, params=_given(params))
+
+
 def get_asset(company: str, asset_id: str) -> Call[Asset]:
     """One asset's row."""
     return Call("GET", _assets(company, asset_id), Asset)
+
+
+def get_source_task(
+    company: str, source_task_id: str, *, limit: int | None = None, cursor: str | None = None
+) -> Call[SourceTask]:
+    """One page of the jobs and assets of a conversation task, newest first."""
+    path = _path("v1", "companies", company, "source-tasks", source_task_id)
+    return Call("GET", path, SourceTask, params=_given({"limit": limit, "cursor": cursor}))
 
 
 def asset_content_path(company: str, asset_id: str) -> str:

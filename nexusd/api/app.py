@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from nexusd import __version__
-from nexusd.api import assets, companies, events, jobs, logs, pauses, problems, renderers, status, why
+from nexusd.api import assets, companies, events, jobs, logs, pauses, problems, renderers, source_tasks, status, why
 from nexusd.api.access import LocalOnly
 from nexusd.api.answers import SCHEMAS
 from nexusd.contract.companies import CompanyCreation
@@ -27,6 +27,7 @@ ROUTERS: Final = (
     logs.router,
     events.router,
     assets.router,
+    source_tasks.router,
     companies.router,
     renderers.router,
     pauses.router,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nexusd.service.logs import LogService
     from nexusd.service.pauses import PauseService
     from nexusd.service.renderers import RendererService
+    from nexusd.service.source_tasks import SourceTaskService
     from nexusd.service.status import StatusService
     from nexusd.service.streams import StreamService
     from nexusd.service.why import WhyService
@@ -30,6 +31,7 @@ class Services:
     logs: LogService
     why: WhyService
     assets: AssetService
+    source_tasks: SourceTaskService
     pauses: PauseService
     streams: StreamService
     renderers: RendererService

@@ -64,7 +64,7 @@ async def test_the_description_is_frozen(api: dict[str, Any]) -> None:
 
 
 async def test_it_describes_every_route_and_no_other(api: dict[str, Any]) -> None:
-    routes = {f"{method} {route.path}" for router in ROUTERS for route in router.routes for method in route.methods}  # type: ignore[attr-defined]
+    routes = {f"{method} {route.path_format}" for router in ROUTERS for route in router.routes for method in route.methods}  # type: ignore[attr-defined]
     assert set(operations(api)) == routes
 
 
