@@ -42,6 +42,8 @@ VERBS: Final = (
     "asset put",
     "pause",
     "resume",
+    "backup",
+    "restore",
     "status",
     "version",
 )

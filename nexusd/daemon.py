@@ -33,6 +33,7 @@ from nexusd.server import Activity, BoundListener, Limits, adopt_listener, bind_
 from nexusd.server import serve as serve_http
 from nexusd.service import Services, retention
 from nexusd.service.assets import AssetService
+from nexusd.service.backups import ASSETS_NAME, DATABASE_NAME, BackupService
 from nexusd.service.companies import CompanyService
 from nexusd.service.jobs import JobService
 from nexusd.service.logs import LogService
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nexusd")
 
-DATABASE_NAME: Final = "nexusd.db"
 COLLECTOR_THRESHOLDS: Final = (20_000, 20, 20)
 """A request makes some hundred objects and leaves no circles: looking after every 700th is a tenth of its cost."""
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -194,7 +194,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
     wanted = None if settings.sandbox == "auto" else Level(settings.sandbox)
     return Workshop(
         database=database,
-        storage=LocalDisk(settings.state_directory / "assets"),
+        storage=LocalDisk(settings.state_directory / ASSETS_NAME),
         registry=registry.adjusted(settings.timeout_seconds_per_type, settings.memory_max_bytes_per_type),
         work_directory=settings.state_directory / "work",
         log_directory=settings.state_directory / "logs",
@@ -246,6 +246,7 @@ def _make_services(
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
         source_tasks=SourceTaskService(database, known),
         pauses=PauseService(database, hub, registry),
+        backups=BackupService(settings.state_directory, workshop.storage if isinstance(workshop.storage, LocalDisk) else None),
         streams=StreamService(database, hub, known),
         renderers=RendererService(registry),
         status=StatusService(

@@ -24,6 +24,7 @@ NexusdError
 │   ├── UnsafePath               a directory or socket has another owner or a loose mode
 │   ├── UnsafeDatabase           a pragma did not take, or the schema is newer than this program
 │   ├── SandboxRefused           children cannot be held as strongly as the settings ask
+│   ├── RestoreRefused           a backup cannot be restored; nothing was
 │   └── InvalidSettings          a setting cannot be used
 ├── CannotAdvance                a transition that the job's state machine does not have
 └── OutputRefused                a child's output cannot become an asset
@@ -222,6 +223,13 @@ class SandboxRefused(StartRefused):
 
     slug = "sandbox-refused"
     title = "The sandbox cannot be made"
+
+
+class RestoreRefused(StartRefused):
+    """A backup is none, or damaged, or there is no room for it: nothing was restored."""
+
+    slug = "restore-refused"
+    title = "The backup cannot be restored"
 
 
 class InvalidSettings(StartRefused):

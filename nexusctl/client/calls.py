@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from nexusctl.errors import BadAnswer, Refused, UsageError
 from nexusd.contract.assets import Asset, AssetList
+from nexusd.contract.backups import Backup
 from nexusd.contract.base import Answer
 from nexusd.contract.companies import CompanyList
 from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission
@@ -40,7 +41,10 @@ _SHOWN_BYTES: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[AnswerT]):
-    """One request and the model of its answer. `body` is bytes, or a file that is opened anew each time it is sent."""
+    """One request and the model of its answer. `body` is bytes, or a file that is opened anew each time it is sent.
+
+    `is_long`: nobody knows how long the answer takes, so it is waited for.
+    """
 
     method: str
     path: str
@@ -48,6 +52,7 @@ class Call(Generic[AnswerT]):
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Path | None = None
+    is_long: bool = False
 
     def content(self) -> bytes | Iterator[bytes] | None:
         """Return what to send now."""
@@ -226,6 +231,13 @@ def resume_queue(job_type: str | None = None, *, every: bool = False) -> Call[Qu
 def _change_queue(change: str, fields: Mapping[str, str | bool | None]) -> Call[QueueState]:
     body = json.dumps({name: value for name, value in fields.items() if value is not None})
     return Call("POST", f"/v1/queue/{change}", QueueState, headers={"Content-Type": "application/json"}, body=body.encode())
+
+
+def back_up(directory: str, key: str) -> Call[Backup]:
+    """Make a backup in that folder; asked again with the same key, it goes on where it broke off."""
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    body = json.dumps({"directory": directory}).encode()
+    return Call("POST", "/v1/backup", Backup, headers=headers, body=body, is_long=True)
 
 
 def status() -> Call[Status]:

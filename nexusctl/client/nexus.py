@@ -316,8 +316,9 @@ class Nexus:
 
     def _send_once(self, call: Call[AnswerT]) -> bytes:
         headers = {"Accept-Encoding": "identity", "Accept": "application/json", **call.headers}
+        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=None if call.is_long else ANSWER_SECONDS)
         with self._http.stream(
-            call.method, call.path, params=dict(call.params) or None, headers=headers, content=call.content()
+            call.method, call.path, params=dict(call.params) or None, headers=headers, content=call.content(), timeout=timeout
         ) as response:
             if calls.is_error(response.status_code):
                 raise self._read_problem(response)

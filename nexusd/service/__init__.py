@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nexusd.service.assets import AssetService
+    from nexusd.service.backups import BackupService
     from nexusd.service.companies import CompanyService
     from nexusd.service.jobs import JobService
     from nexusd.service.logs import LogService
@@ -33,6 +34,7 @@ class Services:
     assets: AssetService
     source_tasks: SourceTaskService
     pauses: PauseService
+    backups: BackupService
     streams: StreamService
     renderers: RendererService
     status: StatusService

@@ -29,7 +29,9 @@ import trio
 from nexusd.domain.ids import new_id
 from nexusd.errors import NotFound, PayloadTooLarge, StorageFull, StorageUnavailable
 from nexusd.storage.blobs import Blobs
+from nexusd.storage.deletions import Deletions
 from nexusd.storage.directories import Directories, split_relative
+from nexusd.storage.export import Export
 from nexusd.storage.incoming import CHUNK_BYTES, INCOMING, CannotLink, Incoming, open_result, open_upload
 from nexusd.storage.keys import object_key, split_key
 from nexusd.storage.outgoing import open_copy
@@ -38,6 +40,7 @@ from nexusd.storage.syscalls import Syscalls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
 Ts = TypeVarTuple("Ts")
@@ -66,6 +69,7 @@ class LocalDisk:
         self._directories = Directories(root, self._syscalls)
         self._blobs = Blobs(self._directories, self._syscalls)
         self._limiter = trio.CapacityLimiter(THREADS_MAX)
+        self._deletions = Deletions(self._delete_now)
         self._sweep()
 
     async def put_file(
@@ -118,8 +122,16 @@ class LocalDisk:
         return self._root / object_key
 
     async def delete_file(self, object_key: str, sha256: str) -> bool:
-        """Delete a stored file; see `Provider.delete_file`. Its directories stay."""
-        return await self._in_thread(self._delete, object_key, sha256)
+        """Delete a stored file; see `Provider.delete_file`. Its directories stay. While deletions are held, it goes later."""
+        return self._deletions.put_off(object_key, sha256) or await self._delete_now(object_key, sha256)
+
+    def hold_deletions(self) -> AbstractAsyncContextManager[None]:
+        """Keep every file for the length of a block; deletions are made up for afterwards."""
+        return self._deletions.hold()
+
+    def export_to(self, target: Path, check_cancelled: Callable[[], None]) -> Export:
+        """Return what puts stored files at their keys below `target`; for one thread."""
+        return Export(self._directories.open_directory, target, check_cancelled)
 
     async def sweep_temps(self) -> int:
         """Delete the temporary files of an earlier life; the constructor has done it once."""
@@ -138,6 +150,9 @@ class LocalDisk:
                     with suppress(FileNotFoundError):  # deleted meanwhile
                         if _is_plain(name, descriptor):
                             yield os.path.normpath(os.path.join(folder, name))
+
+    async def _delete_now(self, object_key: str, sha256: str) -> bool:
+        return await self._in_thread(self._delete, object_key, sha256)
 
     async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
         # never abandoned: a cancelled caller waits for the step in hand, so nobody writes behind its back

@@ -27,7 +27,7 @@ def test_a_file_is_stored_listed_shown_and_fetched(shared: Home) -> None:
     assert shared.run("asset", "ls", "-q", "--limit", "2").stdout.split() == [other.id, asset_id]
     assert shared.run("asset", "ls", "-q", "--task", "t/1").stdout.split() == [asset_id]
     assert shared.run("asset", "ls", "-q", "--namespace", "mine").stdout.split() == [other.id]
-    assert shared.run("asset", "ls", "--job", "nobodys").stderr == "no assets\n"
+    assert shared.run("asset", "ls", "--job", "nobodys").stderr == "nexusctl: no assets\n"
     [listed] = AssetList.model_validate(shared.result("asset", "ls", "--limit", "1")).items
     assert listed == other
     shown = shared.run("asset", "show", asset_id)
@@ -61,7 +61,7 @@ def test_a_task_lists_jobs_and_assets_and_with_a_filter_its_jobs(shared: Home) -
     assert shared.run("ls", "--task", "t/3", "--limit", "1").stdout.split()[5] == ids[0]
     for narrowed in (["-q"], ["--status", "done", "-q"], ["--type", "diagram", "-q"]):
         assert shared.run("ls", "--task", "t/3", *narrowed).stdout.split() == [job["id"]]
-    assert shared.run("ls", "--task", "nobodys").stderr == "no jobs and no assets\n"
+    assert shared.run("ls", "--task", "nobodys").stderr == "nexusctl: no jobs and no assets\n"
 
 
 def test_what_cannot_be_meant_is_refused(shared: Home) -> None:

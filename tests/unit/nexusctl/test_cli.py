@@ -82,6 +82,7 @@ def test_every_error_has_its_exit_code() -> None:
         "JobNotDone": 1,
         "JobLost": 1,
         "NotDrained": 1,
+        "AssetsDamaged": 1,
         "Interrupted": 130,
     }
 
