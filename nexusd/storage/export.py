@@ -73,9 +73,9 @@ class Export:
                 return Taken.DAMAGED
             self._folders |= {tuple(segments[:depth]) for depth in range(1, len(segments))}
             is_stored = stat.S_IMODE(found.st_mode) == STORED_MODE and found.st_uid == os.geteuid()
-            if is_stored and self._link(f"/proc/self/fd/{descriptor}", segments):
+            if is_stored and self._give_name(f"/proc/self/fd/{descriptor}", segments):
                 return Taken.LINKED
-            if self._last[0] != sha256 or not self._link(str(self._target.joinpath(*self._last[1])), segments):
+            if self._last[0] != sha256 or not self._give_name(str(self._target.joinpath(*self._last[1])), segments):
                 self._copy(source, segments)
         self._last = (sha256, segments)
         return Taken.COPIED
@@ -95,7 +95,7 @@ class Export:
                 raise NotFound("the stored file is missing") from error
             raise StorageUnavailable(f"the stored files cannot be read: {error.strerror}") from error
 
-    def _link(self, source: str, segments: list[str]) -> bool:
+    def _give_name(self, source: str, segments: list[str]) -> bool:
         with open_below(self._target, segments[:-1], make=True) as parent:
             try:
                 os.link(source, segments[-1], dst_dir_fd=parent, follow_symlinks=True)

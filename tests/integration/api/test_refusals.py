@@ -79,6 +79,7 @@ ROUTES: Final = (
     Route("POST", "/v1/companies", body={"slug": "acme"}, body_max_bytes=BODY_MAX_BYTES),
     Route("GET", IN_COMPANY),
     Route("GET", "/v1/queue"),
+    Route("POST", "/v1/backup", body={"directory": "/proc/nowhere/backup"}, body_max_bytes=BODY_MAX_BYTES),
     Route("POST", "/v1/queue/pause", body={}, body_max_bytes=BODY_MAX_BYTES),
     Route("POST", "/v1/queue/resume", body={}, body_max_bytes=BODY_MAX_BYTES),
     Route("GET", "/v1/renderers"),
