@@ -40,14 +40,19 @@ VERBS: Final = (
     "asset show",
     "asset get",
     "asset put",
+    "asset rm",
+    "asset pin",
+    "asset unpin",
+    "asset verify",
     "pause",
     "resume",
+    "gc",
     "backup",
     "restore",
     "status",
     "version",
 )
-GROUPS: Final = {"asset": "List, show, fetch and store assets."}
+GROUPS: Final = {"asset": "List, show, fetch, store, pin, delete and verify assets."}
 ALIASES: Final = {"asset-get": "asset get"}
 """What a verb was called once. Not shown, not taken away."""
 _FLAGS: Final = ("--verbose", "--no-start")

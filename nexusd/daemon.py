@@ -32,6 +32,7 @@ from nexusd.runner.recovery import recover
 from nexusd.server import Activity, BoundListener, Limits, adopt_listener, bind_unix
 from nexusd.server import serve as serve_http
 from nexusd.service import Services, retention
+from nexusd.service.asset_retention import Retention, RetentionRules, look_after
 from nexusd.service.assets import AssetService
 from nexusd.service.backups import ASSETS_NAME, DATABASE_NAME, BackupService
 from nexusd.service.companies import CompanyService
@@ -42,9 +43,11 @@ from nexusd.service.renderers import RendererService
 from nexusd.service.retention import EventLimits
 from nexusd.service.source_tasks import SourceTaskService
 from nexusd.service.status import StatusService
+from nexusd.service.storage import StorageService
 from nexusd.service.streams import StreamService
 from nexusd.service.why import WhyService
 from nexusd.storage import LocalDisk
+from nexusd.storage.room import Room
 from nexusd.store import companies, queries
 from nexusd.store.database import open_database
 from nexusd.store.outlook import Circumstances
@@ -142,7 +145,8 @@ async def serve(
         workshop = await _make_workshop(settings, database, registry, hub)
         await recover(database, workshop.work_directory)
         circumstances = _find_circumstances(settings, registry)
-        app = create_app(_make_services(settings, listener, workshop, circumstances, hub, activity))
+        services = _make_services(settings, listener, workshop, circumstances, hub, activity)
+        app = create_app(services)
         pool = Pool(workshop, hub, circumstances.limits, settings.stop_drain_seconds)
         drained = trio.Event()
 
@@ -155,6 +159,7 @@ async def serve(
         async with trio.open_nursery() as around:
             around.start_soon(systemd.feed_watchdog, name="watchdog")
             around.start_soon(retention.run, database, hub, _find_event_limits(settings), name="retention")
+            around.start_soon(look_after, services.storage, _make_retention(settings, workshop), name="look after the storage")
             if settings.idle_exit_seconds is not None:
                 has_work = partial(database.read, queries.has_active_jobs, circumstances.job_types)
                 around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, has_work, hub, stopping, name="idle")
@@ -208,7 +213,18 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         containment=await find_containment(wanted, Level(settings.sandbox_require)),
         network_job_types=settings.network_job_types,
         tell_log=hub.publish_log,
+        room=Room(settings.state_directory, settings.min_free_bytes),
     )
+
+
+def _make_retention(settings: Settings, workshop: Workshop) -> Retention | None:
+    rules = RetentionRules(
+        settings.asset_max_age_seconds,
+        settings.assets_max_bytes,
+        settings.asset_max_age_seconds_per_company,
+        settings.assets_max_bytes_per_company,
+    )
+    return None if rules.is_off else Retention(workshop.database, workshop.storage, rules)
 
 
 def _make_services(
@@ -242,9 +258,10 @@ def _make_services(
         companies=known,
         jobs=JobService(database, known, registry, circumstances, hub),
         logs=LogService(database, hub, known, workshop.log_directory),
-        why=WhyService(database, known, registry, circumstances, hub),
-        assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes),
         source_tasks=SourceTaskService(database, known),
+        why=WhyService(database, known, registry, circumstances, hub, workshop.room),
+        assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes, workshop.room),
+        storage=StorageService(database, workshop.storage),
         pauses=PauseService(database, hub, registry),
         backups=BackupService(settings.state_directory, workshop.storage if isinstance(workshop.storage, LocalDisk) else None),
         streams=StreamService(database, hub, known),

@@ -12,7 +12,9 @@ NexusdError
 │   ├── AlreadyExists            the slug is taken
 │   ├── IdempotencyConflict      the key was used with another body
 │   ├── AlreadyFinished          the job is terminal; nothing is left to cancel
-│   └── NotFinished              the job is not terminal; nothing is there to retry
+│   ├── NotFinished              the job is not terminal; nothing is there to retry
+│   ├── AssetInUse               a job that is not over needs the asset
+│   └── AssetPinned              somebody wants the asset kept
 ├── Unavailable                  nobody's fault and passing: the same request may succeed later
 │   ├── WriteQueueFull           more writes wait than the bound allows
 │   ├── DatabaseBusy             another process holds the database
@@ -145,6 +147,24 @@ class NotFinished(RequestError):
     def __init__(self, message: str, status: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class AssetInUse(RequestError):
+    """The input of a job that is not over names the asset; `job_id` is one such job."""
+
+    slug = "asset-in-use"
+    title = "The asset is in use"
+
+    def __init__(self, message: str, job_id: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class AssetPinned(RequestError):
+    """The asset is pinned."""
+
+    slug = "asset-pinned"
+    title = "The asset is pinned"
 
 
 class Unavailable(NexusdError):

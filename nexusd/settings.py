@@ -86,6 +86,16 @@ class Settings(BaseSettings):
     """How old events may become before they go; 0 = no limit."""
     event_retention_count: Annotated[int, Field(ge=0)] = 1_000_000
     """How many of the newest events are kept; 0 = no limit."""
+    min_free_bytes: Annotated[int, Field(ge=0)] | None = None
+    """Below it no job starts, and uploads are refused. None is 1 GiB, or 2 % of the disk if that is less."""
+    asset_max_age_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Older assets are deleted, unless they are pinned or needed."""
+    asset_max_age_seconds_per_company: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """The same for single companies, by slug; 0 keeps everything."""
+    assets_max_bytes: Annotated[int, Field(ge=1)] | None = None
+    """Of all assets of one company; the oldest go first, unless they are pinned or needed."""
+    assets_max_bytes_per_company: dict[str, Annotated[int, Field(ge=0)]] = {}
+    """The same for single companies, by slug; 0 keeps everything."""
     write_queue_length: Annotated[int, Field(ge=1)] = 1024
     """Writes that may wait for the writer; beyond it the answer is 503."""
     connections: Annotated[int, Field(ge=1)] = 512

@@ -3,7 +3,7 @@
 Owns paths, parameters, headers and the reading of answers and problems. Owns no transport: a Call can be sent by any client.
 
 Invariant: every call here may be sent again when its answer was lost. Submissions carry an Idempotency-Key; an upload that is
-repeated leaves at worst one unused asset more.
+repeated leaves at worst one unused asset more, and a deletion that is repeated is told that there is nothing to delete.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from nexusd.contract.pauses import QueueState
 from nexusd.contract.problems import Problem
 from nexusd.contract.source_tasks import SourceTask
 from nexusd.contract.status import Health, Status
+from nexusd.contract.storage import CollectionReport, VerificationPage
 from nexusd.contract.why import Why
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ AnswerT = TypeVar("AnswerT", bound=Answer)
 UPLOAD_CHUNK_BYTES: Final = 64 * 1024
 _ERROR_STATUS: Final = 400
 _SHOWN_BYTES: Final = 200
+
+
+class Nothing(Answer):
+    """The answer 204."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class Call(Generic[AnswerT]):
 
     def parse(self, body: bytes) -> AnswerT:
         """Read the answer. Raises BadAnswer when it is not what the contract says."""
-        return parse_model(self.answer, body, what=f"{self.method} {self.path}")
+        return parse_model(self.answer, body if self.answer is not Nothing else b"{}", what=f"{self.method} {self.path}")
 
 
 def parse_model(model: type[AnswerT], body: bytes | str, *, what: str) -> AnswerT:
@@ -206,6 +211,33 @@ def get_source_task(
 def asset_content_path(company: str, asset_id: str) -> str:
     """Where an asset's bytes are."""
     return _assets(company, asset_id, "content")
+
+
+def delete_asset(company: str, asset_id: str) -> Call[Nothing]:
+    """Delete an asset."""
+    return Call("DELETE", _assets(company, asset_id), Nothing)
+
+
+def pin_asset(company: str, asset_id: str) -> Call[Asset]:
+    """Keep an asset from deletion."""
+    return Call("PUT", _assets(company, asset_id, "pin"), Asset)
+
+
+def unpin_asset(company: str, asset_id: str) -> Call[Asset]:
+    """Let an asset be deleted again."""
+    return Call("DELETE", _assets(company, asset_id, "pin"), Asset)
+
+
+def collect_garbage(*, dry_run: bool) -> Call[CollectionReport]:
+    """Delete what no asset has, or say what that would be. As much as is taken in one go."""
+    return Call(
+        "POST", "/v1/storage/gc", CollectionReport, params=_given({"dryRun": "true" if dry_run else None}), is_long=True
+    )
+
+
+def verify_storage(*, after: str | None = None) -> Call[VerificationPage]:
+    """Read some of what is stored anew, and tell what is wrong with it."""
+    return Call("GET", "/v1/storage/verify", VerificationPage, params=_given({"after": after}), is_long=True)
 
 
 def list_companies(*, cursor: str | None = None) -> Call[CompanyList]:

@@ -8,7 +8,21 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from nexusd import __version__
-from nexusd.api import assets, backups, companies, events, jobs, logs, pauses, problems, renderers, source_tasks, status, why
+from nexusd.api import (
+    assets,
+    backups,
+    companies,
+    events,
+    jobs,
+    logs,
+    pauses,
+    problems,
+    renderers,
+    source_tasks,
+    status,
+    storage,
+    why,
+)
 from nexusd.api.access import LocalOnly
 from nexusd.api.answers import SCHEMAS
 from nexusd.contract.backups import BackupRequest
@@ -33,6 +47,7 @@ ROUTERS: Final = (
     renderers.router,
     pauses.router,
     backups.router,
+    storage.router,
     status.router,
 )
 UNSEEN: Final = (JobSubmission, BatchSubmission, CompanyCreation, PauseRequest, ResumeRequest, BackupRequest, Problem)

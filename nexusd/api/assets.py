@@ -62,6 +62,25 @@ async def get_asset(request: Request, company: str, asset_id: str) -> Response:
     return answer(await services(request).assets.get(company, asset_id))
 
 
+@router.delete("/{asset_id}", status_code=204, responses=document(204, None, "Deleted; its file goes with it."))
+async def delete_asset(request: Request, company: str, asset_id: str) -> Response:
+    """Delete one asset, unless it is pinned or a job that is not over needs it."""
+    await services(request).assets.delete(company, asset_id)
+    return Response(status_code=204)
+
+
+@router.put("/{asset_id}/pin", responses=document(200, Asset, "Kept from deletion and retention."))
+async def pin_asset(request: Request, company: str, asset_id: str) -> Response:
+    """Pin one asset. Doing it twice changes nothing."""
+    return answer(await services(request).assets.pin(company, asset_id))
+
+
+@router.delete("/{asset_id}/pin", responses=document(200, Asset, "It may be deleted again."))
+async def unpin_asset(request: Request, company: str, asset_id: str) -> Response:
+    """Unpin one asset. Doing it twice changes nothing."""
+    return answer(await services(request).assets.unpin(company, asset_id))
+
+
 @router.get("/{asset_id}/content", response_class=Response, responses=CONTENT, openapi_extra=CONDITIONAL)
 @router.head("/{asset_id}/content", response_class=Response, responses=CONTENT, openapi_extra=CONDITIONAL)
 async def get_content(request: Request, company: str, asset_id: str) -> Response:

@@ -38,6 +38,8 @@ STATUS: Final[dict[type[NexusdError], int]] = {
     errors.IdempotencyConflict: 409,
     errors.AlreadyFinished: 409,
     errors.NotFinished: 409,
+    errors.AssetInUse: 409,
+    errors.AssetPinned: 409,
     errors.WriteQueueFull: 503,
     errors.DatabaseBusy: 503,
     errors.StorageFull: 507,
@@ -56,6 +58,7 @@ def to_problem(error: NexusdError) -> Problem:
         detail=str(error),
         invalid_params=[InvalidParam(name=param.pointer, reason=param.reason) for param in params] or None,
         job_status=error.status if isinstance(error, errors.AlreadyFinished | errors.NotFinished) else None,
+        job_id=error.job_id if isinstance(error, errors.AssetInUse) else None,
     )
 
 

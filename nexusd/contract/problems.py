@@ -31,6 +31,7 @@ class Problem(Answer):
     detail: str
     invalid_params: list[InvalidParam] | None = None
     job_status: str | None = Field(default=None, description="With `already-finished` and `not-finished`: how the job stands.")
+    job_id: str | None = Field(default=None, description="With `asset-in-use`: a job that needs the asset.")
 
     @property
     def slug(self) -> str:

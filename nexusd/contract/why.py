@@ -25,6 +25,8 @@ class Reason(Answer):
     held_by: list[str] | None = Field(
         default=None, description=f"limit_reached: ids of jobs that run, at most {HELD_BY_MAX}.", max_length=HELD_BY_MAX
     )
+    free_bytes: int | None = Field(default=None, description="disk_low: what the disk has free.")
+    needed_bytes: int | None = Field(default=None, description="disk_low: what is to stay free.")
     until: Timestamp | None = Field(default=None, description="backing_off: not started before.")
     last_outcome: str | None = Field(default=None, description="backing_off: how the attempt before ended.")
     remedy: str | None = Field(default=None, description="renderer_missing, renderer_unavailable: what to install.")

@@ -22,6 +22,7 @@ class ReasonCode(StrEnum):
 
     RENDERER_MISSING = "renderer_missing"
     PAUSED = "paused"
+    DISK_LOW = "disk_low"
     STOPPING = "stopping"
     RENDERER_UNAVAILABLE = "renderer_unavailable"
     BACKING_OFF = "backing_off"
@@ -70,6 +71,14 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class LowDisk:
+    """A disk with less free than there must be."""
+
+    free_bytes: int
+    needed_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class QueuedFacts:
     """What is known about a queued job. `ahead` counts the jobs before it by (company id, job type).
 
@@ -86,6 +95,7 @@ class QueuedFacts:
     last_outcome: str | None = None
     unavailable: str | None = None
     is_stopping: bool = False
+    low_disk: LowDisk | None = None
 
 
 @dataclass(frozen=True, slots=True)

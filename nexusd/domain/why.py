@@ -83,6 +83,12 @@ def _mendable(facts: QueuedFacts) -> Iterator[Reason]:
         yield Reason(ReasonCode.RENDERER_MISSING, message, {"job_type": facts.job_type, "remedy": remedy})
     for pause in facts.rules.pauses_of(facts.job_type):
         yield _paused(pause)
+    if (disk := facts.low_disk) is not None:
+        message = (
+            f"The disk is nearly full, so nothing starts: {disk.free_bytes} bytes are free, {disk.needed_bytes} are to stay. "
+            "Free some space: jobs then start by themselves."
+        )
+        yield Reason(ReasonCode.DISK_LOW, message, {"free_bytes": disk.free_bytes, "needed_bytes": disk.needed_bytes})
     if facts.is_stopping:
         yield Reason(ReasonCode.STOPPING, "The daemon stops and starts nothing more; the job waits for its next start.")
     if facts.unavailable is not None:

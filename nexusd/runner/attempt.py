@@ -30,6 +30,7 @@ from nexusd.runner.results import store_results
 from nexusd.runner.supervision import Listener, Orders, Patience, supervise
 from nexusd.runner.verdict import judge
 from nexusd.runner.workdir import fill_workdir, open_workdir
+from nexusd.storage.room import UNBOUNDED
 from nexusd.store import companies, jobs
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from nexusd.renderers.spec import RendererSpec
     from nexusd.runner.containment import Containment
     from nexusd.storage import Provider
+    from nexusd.storage.room import Room
     from nexusd.store.database import Database
     from nexusd.store.jobs import Claim, ProcessIdentity, Usage
 
@@ -76,6 +78,8 @@ class Workshop:
     containment: Containment
     network_job_types: frozenset[str] = frozenset()
     """The job types whose renderers get the network when they ask for it."""
+    room: Room = UNBOUNDED
+    """Where there must be some for anything to start."""
     slugs: dict[str, str] = field(default_factory=dict)
     tell_log: Callable[[str], None] = lambda _job_id: None
     """To be called when the log of a job has grown, and when an attempt's end is stored: its log is whole then."""

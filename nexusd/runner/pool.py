@@ -32,6 +32,8 @@ LOOK_INTERVAL_SECONDS: Final = 0.01
 """Between two looks at the store, so that a flood of submissions is not answered by a flood of reads. A slot that comes free
 is not kept waiting."""
 TROUBLE_SECONDS: Final = 1.0
+LOW_DISK_SECONDS: Final = 2.0
+"""Between two looks at a disk that is nearly full: nobody tells when it has room again."""
 
 
 class Pool:
@@ -104,7 +106,10 @@ class Pool:
     async def _act(self, attempts: trio.Nursery) -> float:
         """Start what may start, pass on the cancels, and return how long until a job that backs off may start."""
         patience = math.inf
-        if self._has_room():
+        has_room = self._has_room()
+        if has_room and self._workshop.room.is_low():
+            has_room, patience = False, LOW_DISK_SECONDS
+        if has_room:
             patience, cancelled = await self._take_turn(attempts)
         elif self._running and self._heard < self._asked:
             asked = self._asked

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nexusd.service.renderers import RendererService
     from nexusd.service.source_tasks import SourceTaskService
     from nexusd.service.status import StatusService
+    from nexusd.service.storage import StorageService
     from nexusd.service.streams import StreamService
     from nexusd.service.why import WhyService
 
@@ -33,6 +34,7 @@ class Services:
     why: WhyService
     assets: AssetService
     source_tasks: SourceTaskService
+    storage: StorageService
     pauses: PauseService
     backups: BackupService
     streams: StreamService

@@ -1,15 +1,19 @@
-"""Assets: uploaded, listed, looked at, opened."""
+"""Assets: uploaded, listed, looked at, opened, pinned, deleted."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
+import trio
+
+from nexusd import failpoints
 from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.base import utc_now
 from nexusd.domain.ids import new_id
 from nexusd.errors import InvalidParam, InvalidRequest, PayloadTooLarge, Unavailable
 from nexusd.storage.keys import sanitise_namespace
-from nexusd.store import assets
+from nexusd.store import assets, upkeep
 
 if TYPE_CHECKING:
     import io
@@ -18,8 +22,11 @@ if TYPE_CHECKING:
     from nexusd.contract.assets import AssetUpload
     from nexusd.service.companies import CompanyService
     from nexusd.storage import Provider
+    from nexusd.storage.room import Room
     from nexusd.store.assets import AssetFilter
     from nexusd.store.database import Database
+
+logger = logging.getLogger("nexusd.service")
 
 GENERATED: Final = "generated"
 
@@ -27,11 +34,14 @@ GENERATED: Final = "generated"
 class AssetService:
     """The assets of all companies."""
 
-    def __init__(self, database: Database, storage: Provider, companies: CompanyService, attachment_max_bytes: int) -> None:
+    def __init__(
+        self, database: Database, storage: Provider, companies: CompanyService, attachment_max_bytes: int, room: Room
+    ) -> None:
         self._database = database
         self._storage = storage
         self._companies = companies
         self._attachment_max_bytes = attachment_max_bytes
+        self._room = room
 
     async def upload(
         self, company: str, upload: AssetUpload, content_type: str, body: AsyncIterable[bytes], byte_size: int | None
@@ -47,6 +57,7 @@ class AssetService:
             raise InvalidRequest("the namespace cannot be used for uploads", (wrong,))
         if byte_size is not None and byte_size > self._attachment_max_bytes:
             raise PayloadTooLarge(f"the file has {byte_size} bytes; an upload may have {self._attachment_max_bytes}")
+        self._room.refuse_low(byte_size or 0)
         now = utc_now()
         stored = await self._storage.put_file(
             company=owner.slug,
@@ -94,3 +105,34 @@ class AssetService:
         """Return the file of an asset, open for reading; the caller closes it."""
         file, _ = await self._storage.open_file(asset.object_key)
         return file
+
+    async def pin(self, company: str, asset_id: str) -> Asset:
+        """Keep an asset from deletion and retention.
+
+        Raises NotFound, Unavailable.
+        """
+        owner = await self._companies.get(company)
+        return await self._database.write(upkeep.pin, owner.id, asset_id, utc_now())
+
+    async def unpin(self, company: str, asset_id: str) -> Asset:
+        """Let an asset be deleted again.
+
+        Raises NotFound, Unavailable.
+        """
+        return await self._database.write(upkeep.unpin, (await self._companies.get(company)).id, asset_id)
+
+    async def delete(self, company: str, asset_id: str) -> None:
+        """Delete an asset: its row first, then its file.
+
+        Raises NotFound, AssetPinned, AssetInUse, Unavailable. Cancellation: waits for the disk.
+        Ordering: on return the row's end is on disk, and the file is gone or garbage that the next sweep finds.
+        """
+        company_id = (await self._companies.get(company)).id
+        await failpoints.reach("service.delete.before")
+        with trio.CancelScope(shield=True):  # between the two steps is no good place to stop
+            deleted = await self._database.write(upkeep.delete, company_id, asset_id, utc_now())
+            await failpoints.reach("service.delete.after")
+            try:
+                await self._storage.delete_file(deleted.object_key, deleted.sha256)
+            except OSError as error:
+                logger.warning("a deleted file stays until the next sweep", extra={"asset": asset_id, "reason": str(error)})

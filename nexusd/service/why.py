@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nexusd.hub import Hub
     from nexusd.renderers.registry import Registry
     from nexusd.service.companies import CompanyService
+    from nexusd.storage.room import Room
     from nexusd.store.database import Database
     from nexusd.store.outlook import Circumstances, Outlook
 
@@ -30,13 +31,20 @@ class WhyService:
     """Explains the jobs of all companies."""
 
     def __init__(
-        self, database: Database, companies: CompanyService, registry: Registry, circumstances: Circumstances, hub: Hub
+        self,
+        database: Database,
+        companies: CompanyService,
+        registry: Registry,
+        circumstances: Circumstances,
+        hub: Hub,
+        room: Room,
     ) -> None:
         self._database = database
         self._companies = companies
         self._registry = registry
         self._circumstances = circumstances
         self._hub = hub
+        self._room = room
 
     async def explain(self, company: str, job_id: str) -> Why:
         """Return why a job stands as it does.
@@ -73,6 +81,7 @@ class WhyService:
             last_outcome=job.attempts[-1].outcome if job.attempts else None,
             unavailable=None if spec is None else await trio.to_thread.run_sync(spec.unavailable_reason),
             is_stopping=self._hub.is_stopping,
+            low_disk=self._room.look(),
         )
 
     def _running(self, job: Job) -> RunningFacts:

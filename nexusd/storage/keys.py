@@ -31,6 +31,7 @@ NAMESPACE_MAX_SEGMENTS: Final = 8
 KEY_MAX_SEGMENTS: Final = 1 + NAMESPACE_MAX_SEGMENTS + 3 + 1
 SEGMENT: Final = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{SEGMENT_MAX_BYTES - 1}}}")
 
+_ID_LENGTH: Final = 36
 _EMPTY: Final = "file"
 _LOOKED_AT: Final = 1024  # characters of a name that are read at all: sanitising costs the same whatever is sent
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -78,12 +79,22 @@ def object_key(company_slug: str, namespace: str, filename: str, when: datetime,
     return f"{sanitise_segment(company_slug)}/{sanitise_namespace(namespace)}/{date}/{unique_id}-{name}"
 
 
+def id_in_key(key: str) -> str | None:
+    """Return the id that makes a key unique: ids are in order, so it tells when the put began. None for no key of ours."""
+    name = key.rpartition("/")[2]
+    return name[:_ID_LENGTH] if is_id(name[:_ID_LENGTH]) and _is_key(key.split("/")) else None
+
+
 def split_key(key: str) -> list[str]:
     """Return the segments of `key`.
 
     Raises NotFound when no stored file can have such a key.
     """
     segments = key.split("/")
-    if not 2 <= len(segments) <= KEY_MAX_SEGMENTS or not all(SEGMENT.fullmatch(segment) for segment in segments):
+    if not _is_key(segments):
         raise NotFound("no stored file can have this key")
     return segments
+
+
+def _is_key(segments: list[str]) -> bool:
+    return 2 <= len(segments) <= KEY_MAX_SEGMENTS and all(SEGMENT.fullmatch(segment) for segment in segments)

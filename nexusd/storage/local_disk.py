@@ -21,27 +21,30 @@ import io
 import os
 import stat
 from contextlib import aclosing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 
 import trio
 
+from nexusd import failpoints
 from nexusd.domain.ids import new_id
 from nexusd.errors import NotFound, PayloadTooLarge, StorageFull, StorageUnavailable
 from nexusd.storage.blobs import Blobs
+from nexusd.storage.collection import Collection
 from nexusd.storage.deletions import Deletions
 from nexusd.storage.directories import Directories, split_relative
 from nexusd.storage.export import Export
+from nexusd.storage.hashing import Hashing
 from nexusd.storage.incoming import CHUNK_BYTES, INCOMING, CannotLink, Incoming, open_result, open_upload
 from nexusd.storage.keys import object_key, split_key
 from nexusd.storage.outgoing import open_copy
-from nexusd.storage.provider import StoredFile, WorkFile
+from nexusd.storage.provider import Collected, FoundFile, StoredFile, WorkFile
 from nexusd.storage.syscalls import Syscalls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
-    from datetime import datetime
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -49,6 +52,7 @@ T = TypeVar("T")
 PROVIDER_NAME: Final = "local_disk"
 THREADS_MAX: Final = 8
 CHUNKS_PER_STEP: Final = 64  # hashed in one go: a cancellation waits for 64 MiB at most
+KEYS_PER_STEP: Final = 500
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _UNAVAILABLE: Final = frozenset({errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO})
 _NOT_A_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -133,6 +137,31 @@ class LocalDisk:
         """Return what puts stored files at their keys below `target`; for one thread."""
         return Export(self._directories.open_directory, target, check_cancelled)
 
+    async def hash_file(self, object_key: str) -> tuple[int, str]:
+        """Read a stored file anew; see `Provider.hash_file`."""
+        file, _ = await self._in_thread(self._open, object_key)
+        with file:
+            hashing = Hashing(file)
+            while await self._in_thread(hashing.go_on, CHUNKS_PER_STEP):
+                pass
+            return hashing.byte_size, hashing.sha256
+
+    async def collect(self, object_keys: Sequence[str], *, dry_run: bool) -> Collected:
+        """Take garbage away, once nobody holds deletions; see `Provider.collect`.
+
+        Cancellation: what is taken is taken, the rest stays.
+        """
+        if not dry_run:
+            await self._deletions.wait_free()
+        collection = Collection(self._directories, self._syscalls, is_planned=dry_run)
+        for step in (collection.look_at, collection.take):
+            for start in range(0, len(object_keys), KEYS_PER_STEP):
+                await self._in_thread(step, object_keys[start : start + KEYS_PER_STEP])
+        collection.count_loose()
+        for shard in await self._in_thread(collection.shards):
+            await self._in_thread(collection.take_blobs, shard)
+        return Collected(collection.taken, collection.blobs, collection.bytes_freed)
+
     async def sweep_temps(self) -> int:
         """Delete the temporary files of an earlier life; the constructor has done it once."""
         return await self._in_thread(self._sweep)
@@ -142,14 +171,21 @@ class LocalDisk:
         return await self._in_thread(self._blobs.sweep)
 
     def iter_keys(self) -> Iterator[str]:
-        """Yield the key of every stored file, in no order; see `Provider.iter_keys`. Anything but a plain file is left out."""
+        """Yield the key of every stored file, in no order; see `Provider.iter_keys`."""
+        return (found.object_key for found in self.iter_files())
+
+    def iter_files(self) -> Generator[FoundFile, None, None]:
+        """Yield every stored file, in no order; see `Provider.iter_files`. Anything but a plain file is left out."""
         with self._directories.open_directory([]) as root:
             for folder, folders, names, descriptor in os.fwalk(".", follow_symlinks=False, dir_fd=root):
                 folders[:] = [name for name in folders if not name.startswith(".")]
                 for name in names:
                     with suppress(FileNotFoundError):  # deleted meanwhile
-                        if _is_plain(name, descriptor):
-                            yield os.path.normpath(os.path.join(folder, name))
+                        found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                        if stat.S_ISREG(found.st_mode):
+                            # a further name of old bytes changes nothing but this time
+                            changed_at = datetime.fromtimestamp(found.st_ctime, UTC)
+                            yield FoundFile(os.path.normpath(os.path.join(folder, name)), found.st_size, changed_at)
 
     async def _delete_now(self, object_key: str, sha256: str) -> bool:
         return await self._in_thread(self._delete, object_key, sha256)
@@ -248,7 +284,9 @@ class LocalDisk:
         *folders, name = split_key(object_key)
         try:
             with self._directories.open_directory(folders) as parent:
+                failpoints.hit("storage.unlink.before")
                 self._syscalls.unlink(name, parent)
+                failpoints.hit("storage.unlink.after")
         except OSError as error:
             if error.errno in _NOT_A_FILE:
                 return False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import AsyncIterable, Iterator
+    from collections.abc import AsyncIterable, Generator, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -24,6 +24,27 @@ class StoredFile:
     object_key: str
     sha256: str
     byte_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that lies in the store, whoever put it there: its key may be one that no put makes.
+
+    `stored_at` is not before it got its name.
+    """
+
+    object_key: str
+    byte_size: int
+    stored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection took away: the names, how many blobs that nobody had any more, and the bytes freed by both."""
+
+    object_keys: Sequence[str]
+    blobs: int
+    bytes_freed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +126,28 @@ class Provider(Protocol):
         """
         ...
 
+    async def hash_file(self, object_key: str) -> tuple[int, str]:
+        """Return the size and the sha256 of what is stored, read anew, behind everybody else's reads.
+
+        Raises NotFound when there is no such stored file.
+        """
+        ...
+
+    async def collect(self, object_keys: Sequence[str], *, dry_run: bool) -> Collected:
+        """Take these files away, and the bytes that no file uses any more, these or others. No row may need them.
+
+        With `dry_run` nothing is taken away; the answer is what the real run would have been.
+        """
+        ...
+
     async def sweep_temps(self) -> int:
         """Delete what unfinished puts of an earlier life left; return how many files that were. Only before the first put."""
         ...
 
     def iter_keys(self) -> Iterator[str]:
         """Yield the key of every stored file. Blocks: use it in a thread."""
+        ...
+
+    def iter_files(self) -> Generator[FoundFile, None, None]:
+        """Yield every stored file, in no order. Blocks: use it in a thread, or in several, one after the other."""
         ...

@@ -35,11 +35,19 @@ class UnixConnection(HTTPConnection):
 
 def post(path: Path, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> tuple[int, Any] | None:
     """Ask the daemon at a socket; return the status and the document of its answer, None when it died over it."""
+    return send(path, "POST", target, body, headers)
+
+
+def send(
+    path: Path, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> tuple[int, Any] | None:
+    """Do as `post`, by another method; the document of an empty answer is None."""
     with closing(UnixConnection(path)) as connection:
         try:
-            connection.request("POST", target, body, {"Host": "nexusd", **(headers or {})})
+            connection.request(method, target, body, {"Host": "nexusd", **(headers or {})})
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            content = answer.read()
+            return answer.status, json.loads(content) if content else None
         except DIED:
             return None
 

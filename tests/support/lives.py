@@ -10,7 +10,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tests.support.connections import follow, post
+from tests.support.connections import follow, post, send
 from tests.support.daemons import ASSETS, DEFAULT, JOBS, living_children
 from tests.support.forks import ForkedProgram
 from tests.support.frames import HANG_SECONDS, iter_frames
@@ -94,9 +94,14 @@ class Story:
         self._asking.append(asking)
         asking.start()
 
-    def upload(self) -> None:
-        """Upload a file."""
-        self.post(f"{ASSETS}?filename=a.txt", b"hello", Content_Type="text/plain")
+    def upload(self, content: bytes = b"hello") -> str | None:
+        """Upload a file; return its id, None when that was not answered."""
+        answer = self.post(f"{ASSETS}?filename=a.txt", content, Content_Type="text/plain")
+        return None if answer is None else answer[1]["id"]
+
+    def send(self, method: str, path: str) -> tuple[int, Any] | None:
+        """Ask without a body."""
+        return send(self.program.socket, method, path)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -149,9 +154,10 @@ class Story:
                 jobs[job_id] = client.get(f"{JOBS}/{job_id}").json()
         assert jobs[further]["status"] == "done", jobs.pop(further)
         jobs.pop(further)
+        assert self.post("/v1/storage/gc", Content_Type="") is not None
         assert self.program.stop() == 0, self.program.log
         assert "Traceback" not in self.program.log
-        check(self.program.state, Told(self.acknowledged, self.cancels, self.events.values()))
+        check(self.program.state, Told(self.acknowledged, self.cancels, self.events.values()), is_collected=True)
         assert living_children(self.program.home) == []
         return jobs
 

@@ -54,14 +54,16 @@ class Found:
         return [event for event in self.events if event["job_id"] == job_id and event["asset_id"] is None]
 
 
-def check(state: Path, told: Told | None = None, *, at_rest: bool = True) -> None:
+def check(state: Path, told: Told | None = None, *, at_rest: bool = True, is_collected: bool = False) -> None:
     """Fail when anything is wrong; see `examine`."""
-    complaints = examine(state, told or Told(), at_rest=at_rest)
+    complaints = examine(state, told or Told(), at_rest=at_rest, is_collected=is_collected)
     assert not complaints, "\n".join(complaints)
 
 
-def examine(state: Path, told: Told, *, at_rest: bool = True) -> list[str]:
+def examine(state: Path, told: Told, *, at_rest: bool = True, is_collected: bool = False) -> list[str]:
     """Return what is wrong. `at_rest`: no attempt is meant to be running, so that no folder of one may be left.
+
+    `is_collected`: garbage was collected since, so that each file has a row, and each blob a file.
 
     The processes of an attempt that has ended are dead in any case: they were before its end was stored.
     """
@@ -76,6 +78,8 @@ def examine(state: Path, told: Told, *, at_rest: bool = True) -> list[str]:
         complaints.append(f"I7: processes {sorted(left)} outlived their attempts")
     if at_rest:
         complaints += _check_rest(found, state)
+    if is_collected:
+        complaints += _check_garbage(found, state / "assets")
     return complaints
 
 
@@ -238,6 +242,19 @@ def _check_rest(found: Found, state: Path) -> Iterator[str]:
     for folder in (state / "work", state / "assets" / ".incoming"):
         if folder.exists() and (names := sorted(entry.name for entry in folder.iterdir())):
             yield f"I7: {names} are left in {folder.name}"
+
+
+def _check_garbage(found: Found, root: Path) -> Iterator[str]:
+    live = {row["object_key"] for row in found.assets if row["deleted_at"] is None}
+    for path in root.rglob("*"):
+        name = path.relative_to(root)
+        if path.is_dir():
+            continue
+        if name.parts[0] == ".blobs":
+            if path.stat().st_nlink == 1:
+                yield f"I6: no file has the blob {name}"
+        elif str(name) not in live:
+            yield f"I6: the file {name} has no row"
 
 
 def highest_committed(path: Path) -> int:

@@ -175,6 +175,7 @@ WATCHED: Final = {
     "jobs.settle_orphans": "recovery.settle",
     "tree.kill_orphans": "recovery.kill",
     "jobs.request_cancel": "service.cancel",
+    "upkeep.delete": "service.delete",
     "submissions.create": "service.submit",
     "_changed.set": "hub.publish",
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from nexusd.failpoints import POINTS
-from tests.support.daemons import JOBS
+from tests.support.daemons import ASSETS, JOBS
 from tests.support.lives import Story, open_story
 from tests.support.scripted import DONE, scripted
 from tests.support.sites import find_units
@@ -99,6 +99,33 @@ def upload(story: Story, failpoint: str) -> None:
     story.upload()
 
 
+def delete(story: Story, failpoint: str) -> None:
+    """The end of an asset by hand, after it was pinned and let go."""
+    story.start(failpoint)
+    asset = f"{ASSETS}/{story.upload()}"
+    for method, path in (("PUT", f"{asset}/pin"), ("DELETE", f"{asset}/pin"), ("DELETE", asset)):
+        if story.send(method, path) is None:
+            return
+
+
+def collect(story: Story, failpoint: str) -> None:
+    """The start's sweep of what a death left: a file without a row."""
+    story.start("store.commit.before:add=kill9")
+    story.upload()
+    story.wait_killed()
+    story.spawn(failpoint)
+
+
+def retire(story: Story, failpoint: str) -> None:
+    """The end of an asset by retention."""
+    story.start()
+    for content in (b"older", b"newer"):
+        story.upload(content)
+    assert story.program.stop() == 0
+    story.program.environment["NEXUSD_ASSETS_MAX_BYTES"] = "5"
+    story.spawn(failpoint)
+
+
 def add_company(story: Story, failpoint: str) -> None:
     """A new company."""
     story.start(failpoint)
@@ -151,6 +178,9 @@ KILLS: Final[dict[Callable[[Story, str], None], list[str]]] = {
     stop: [*both("runner.stop"), *commits("settle")],
     recover: [*both("recovery.kill", "recovery.settle"), "recovery.clear.after", *commits("settle_orphans")],
     upload: [*STORAGE, *commits("add")],
+    delete: [*both("service.delete", "storage.unlink"), *commits("pin", "unpin", "delete")],
+    collect: both("storage.collect"),
+    retire: [*both("storage.unlink"), *commits("retire")],
     add_company: commits("create"),
     back_up: ["backup.database.after", "backup.files.after"],
     expire: commits("prune"),

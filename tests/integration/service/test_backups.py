@@ -142,19 +142,17 @@ async def test_more_deletions_than_are_remembered_leave_garbage_and_no_lie(
         assert [rig.has(asset) for asset in assets] == [False, True]
 
 
-async def test_who_waits_for_an_end_of_the_holding_goes_on_then(tmp_path: Path) -> None:
+async def test_garbage_is_collected_once_the_backup_is_made(tmp_path: Path) -> None:
     async with open_rig(tmp_path) as rig:
-        await rig.storage._deletions.wait_free()
-        ended = trio.Event()
+        asset = await rig.add(b"one")
 
-        async def wait() -> None:
-            await rig.storage._deletions.wait_free()
-            ended.set()
+        async def collect() -> None:
+            await rig.storage.collect([asset.object_key], dry_run=False)
 
-        async with trio.open_nursery() as nursery:
-            async with rig.storage.hold_deletions():
-                nursery.start_soon(wait)
-                await trio.testing.wait_all_tasks_blocked()
-                assert not ended.is_set()
-            with trio.fail_after(30):
-                await ended.wait()
+        async with trio.open_nursery() as nursery, rig.storage.hold_deletions():
+            nursery.start_soon(collect)
+            await trio.testing.wait_all_tasks_blocked()
+            assert rig.has(asset)
+            planned = await rig.storage.collect([asset.object_key], dry_run=True)
+            assert planned.object_keys == [asset.object_key]
+        assert not rig.has(asset)

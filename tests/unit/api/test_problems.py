@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ARGUMENTS: dict[type[errors.NexusdError], dict[str, Any]] = {
     errors.AlreadyFinished: {"status": "done"},
     errors.NotFinished: {"status": "queued"},
+    errors.AssetInUse: {"job_id": "the job"},
     errors.OutputRefused: {"code": "no_output"},
 }
 
@@ -65,6 +66,7 @@ def test_the_document_of_each_error(kind: type[errors.NexusdError]) -> None:
     else:
         assert "retry-after" not in response.headers
     assert document.get("jobStatus") == ARGUMENTS.get(kind, {}).get("status")
+    assert document.get("jobId") == ARGUMENTS.get(kind, {}).get("job_id")
     assert None not in document.values()
 
 

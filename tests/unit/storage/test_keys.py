@@ -17,6 +17,7 @@ from nexusd.errors import NotFound
 from nexusd.storage.keys import (
     SEGMENT,
     SEGMENT_MAX_BYTES,
+    id_in_key,
     object_key,
     sanitise_filename,
     sanitise_namespace,
@@ -32,6 +33,22 @@ def test_the_layout() -> None:
     key = object_key("default", "attachments/foo", "Report 1.PDF", NOON, ID)
     assert key == f"default/attachments/foo/2026/01/02/{ID}-Report_1.PDF"
     assert "/".join(split_key(key)) == key
+
+
+def test_a_key_tells_its_id_and_no_other_name_does() -> None:
+    assert id_in_key(object_key("default", "a/b", "x.png", NOON, ID)) == ID
+    for foreign in (
+        "",
+        ID,
+        "notes.txt",
+        f"a/{ID[:-1]}x-a",
+        f"../{ID}-a",
+        f"a/{ID.upper()}-a",
+        f"a//{ID}-a",
+        f"a/{ID}-\udcff",
+        f"{ID}/a",
+    ):
+        assert id_in_key(foreign) is None, foreign
 
 
 def test_the_day_is_utcs() -> None:
