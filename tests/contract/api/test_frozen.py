@@ -21,9 +21,11 @@ JSON_ROUTES: Final = {
     "POST /v1/queue/pause": "PauseRequest",
     "POST /v1/queue/resume": "ResumeRequest",
     "POST /v1/companies/{company}/content-jobs/batch": "BatchSubmission",
+    "POST /v1/backup": "BackupRequest",
 }
 HEADERS: Final = {
     "POST /v1/companies/{company}/content-jobs": "Idempotency-Key",
+    "POST /v1/backup": "Idempotency-Key",
     "POST /v1/companies/{company}/content-jobs/batch": "Idempotency-Key",
     "POST /v1/companies/{company}/content-jobs/{job_id}/retry": "Idempotency-Key",
     "GET /v1/companies/{company}/content-jobs/{job_id}/events": "Last-Event-ID",
