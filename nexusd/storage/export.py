@@ -14,7 +14,6 @@ import errno
 import io
 import os
 import stat
-from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 STORED_MODE: Final = 0o400
 _CANNOT_LINK: Final = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+_KNOWS_NO_FSYNC: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
 _NOT_A_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -84,7 +84,7 @@ class Export:
         """Make the names durable, deepest folders first."""
         for folder in sorted(self._folders, key=len, reverse=True):
             with open_below(self._target, folder) as descriptor:
-                os.fsync(descriptor)
+                _fsync_names(descriptor)
 
     def _open(self, segments: list[str]) -> int:
         try:
@@ -124,7 +124,14 @@ def fsync_folder(path: Path) -> None:
     """Make the names in a folder durable; where the file system knows no such thing, leave it at that."""
     descriptor = os.open(path, DIRECTORY_FLAGS)
     try:
-        with suppress(OSError):
-            os.fsync(descriptor)
+        _fsync_names(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _fsync_names(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _KNOWS_NO_FSYNC:
+            raise

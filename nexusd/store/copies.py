@@ -18,6 +18,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import trio
+
 from nexusd.domain.ids import new_id
 from nexusd.errors import NexusdError, UnsafeDatabase
 from nexusd.store import retention, schema
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STEP_PAGES: Final = 1024
+STEP_INSTRUCTIONS: Final = 200_000
+"""Of SQLite's machine, some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ class Contents:
 def copy_database(source: Path, target: Path, check_cancelled: Callable[[], None]) -> None:
     """Copy the database at `source`, in use or not, to the new file `target`, durably.
 
-    `check_cancelled` is called between two steps and may raise. Raises NexusdError when the copy is not sound, StorageFull.
+    `check_cancelled` is called between two steps and may raise trio.Cancelled. Raises UnsafeDatabase when the copy is not sound,
+    StorageFull.
     """
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     with _translating(), closing(_open(source)) as old, closing(_open(target)) as new:
@@ -67,7 +72,8 @@ def copy_database(source: Path, target: Path, check_cancelled: Callable[[], None
         old.backup(new, pages=STEP_PAGES, progress=lambda *_: check_cancelled())
         old.execute("ROLLBACK")
         new.execute("PRAGMA journal_mode = DELETE")
-        _check_sound(new, target)
+        with _interruptible(new, check_cancelled):
+            _check_sound(new, target)
     with target.open("rb") as file:
         os.fsync(file.fileno())
 
@@ -146,6 +152,27 @@ def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
     for pragma, sound in (("integrity_check", [("ok",)]), ("foreign_key_check", [])):
         if (said := connection.execute(f"PRAGMA {pragma}").fetchmany(3)) != sound:
             raise UnsafeDatabase(f"{path} is damaged, {pragma} says: {said}")
+
+
+@contextmanager
+def _interruptible(connection: sqlite3.Connection, check_cancelled: Callable[[], None]) -> Iterator[None]:
+    """Let a cancellation end what runs in the block, however long that would take."""
+
+    def is_cancelled() -> bool:
+        try:
+            check_cancelled()
+        except trio.Cancelled:  # told again below, where it can be raised
+            return True
+        return False
+
+    connection.set_progress_handler(is_cancelled, STEP_INSTRUCTIONS)
+    try:
+        yield
+    except sqlite3.OperationalError:
+        check_cancelled()
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 @contextmanager

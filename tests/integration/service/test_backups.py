@@ -11,6 +11,7 @@ import trio
 from nexusd.contract.backups import BackupRequest
 from nexusd.service.backups import BackupService
 from nexusd.storage import LocalDisk, deletions
+from nexusd.store import copies
 from tests.support.holds import holding_at
 from tests.support.oracle import check
 from tests.support.stores import NOON, open_store
@@ -112,6 +113,24 @@ async def test_a_backup_that_is_cancelled_makes_up_for_deletions_all_the_same(tm
             assert not rig.has(asset)
         assert sorted(os.listdir(tmp_path)) == ["empty", "state"]
         assert os.listdir(tmp_path / "empty") == []
+
+
+async def test_a_check_that_takes_long_can_be_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "STEP_INSTRUCTIONS", 1)
+    async with open_rig(tmp_path) as rig:
+        with trio.CancelScope() as scope:
+            calls = 0
+
+            def check_cancelled() -> None:
+                nonlocal calls
+                calls += 1
+                if calls == 50:  # the copy itself has one step
+                    trio.from_thread.run_sync(scope.cancel)
+                trio.from_thread.check_cancelled()
+
+            await trio.to_thread.run_sync(copies.copy_database, rig.state / "nexusd.db", tmp_path / "copy.db", check_cancelled)
+        assert scope.cancelled_caught
+        assert calls <= 52
 
 
 async def test_two_backups_take_turns(tmp_path: Path) -> None:
