@@ -60,8 +60,8 @@ class Contents:
 def copy_database(source: Path, target: Path, check_cancelled: Callable[[], None]) -> None:
     """Copy the database at `source`, in use or not, to the new file `target`, durably.
 
-    `check_cancelled` is called between two steps and may raise trio.Cancelled. Raises UnsafeDatabase when the copy is not sound,
-    StorageFull.
+    `check_cancelled` is called between two steps and may raise trio.Cancelled. Raises UnsafeDatabase when the copy is not
+    sound, StorageFull.
     """
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     with _translating(), closing(_open(source)) as old, closing(_open(target)) as new:
