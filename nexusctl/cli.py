@@ -23,7 +23,7 @@ from nexusctl.commands.session import Session
 from nexusctl.errors import ExitCode, Interrupted, NexusctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
 VERBS: Final = (
@@ -36,12 +36,25 @@ VERBS: Final = (
     "watch",
     "cancel",
     "retry",
-    "asset-get",
+    "asset ls",
+    "asset show",
+    "asset get",
+    "asset put",
+    "asset rm",
+    "asset pin",
+    "asset unpin",
+    "asset verify",
     "pause",
     "resume",
+    "gc",
+    "backup",
+    "restore",
     "status",
     "version",
 )
+GROUPS: Final = {"asset": "List, show, fetch, store, pin, delete and verify assets."}
+ALIASES: Final = {"asset-get": "asset get"}
+"""What a verb was called once. Not shown, not taken away."""
 _FLAGS: Final = ("--verbose", "--no-start")
 _VALUED: Final = ("--socket", "--company")
 _EPILOG: Final = (
@@ -87,10 +100,15 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 80},
     )
     app.callback()(_globals)
-    asked = _verb_in(arguments)
-    for verb in (asked,) if asked is not None else VERBS:
-        module = import_module(f"nexusctl.commands.{verb.replace('-', '_')}")
-        app.command(verb, short_help=module.SHORT_HELP, epilog=_epilog(module.EXAMPLES))(_guarded(module.run))
+    groups: dict[str, typer.Typer] = {}
+    for verb in _verbs_in(arguments):
+        module = import_module(f"nexusctl.commands.{ALIASES.get(verb, verb).replace(' ', '_')}")
+        group, _, name = verb.rpartition(" ")
+        if group and group not in groups:
+            groups[group] = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+            app.add_typer(groups[group], name=group, help=GROUPS[group])
+        place = groups.get(group, app)
+        place.command(name, short_help=module.SHORT_HELP, epilog=_epilog(module.EXAMPLES))(_guarded(module.run))
     return app
 
 
@@ -100,14 +118,23 @@ def _epilog(examples: Sequence[str]) -> str:
     return f"\b\nExamples:{shown}\n\nGlobal options ({', '.join((*_VALUED, *_FLAGS))}) may stand here too."
 
 
-def _verb_in(arguments: Sequence[str]) -> str | None:
+def _verbs_in(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the verb that is asked for; all of its group when that alone is, and all there are when it is none of them."""
+    words = _words_in(arguments)
+    first, second = next(words, ""), next(words, "")
+    for verb in (first, f"{first} {second}"):
+        if verb in VERBS or verb in ALIASES:
+            return [verb]
+    return [verb for verb in VERBS if verb.startswith(f"{first} ")] or VERBS
+
+
+def _words_in(arguments: Sequence[str]) -> Iterator[str]:
     remaining = iter(arguments)
     for argument in remaining:
         if argument in _VALUED:
             next(remaining, None)
         elif not argument.startswith("-"):
-            return argument if argument in VERBS else None
-    return None
+            yield argument
 
 
 def _globals(

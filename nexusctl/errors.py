@@ -8,6 +8,7 @@ NexusctlError
 ├── JobNotDone     1    the job failed or was cancelled
 ├── JobLost        1    the job is done, but its result cannot be written
 ├── NotDrained     1    the pause was lifted while jobs still ran
+├── AssetsDamaged  1    assets have no whole file in the store
 └── Interrupted  130    Ctrl-C; what was submitted goes on
 
 Owns no printing: `cli` prints `str(error)` as the line that says what, and `hint` as the line that says what to do. `slug` is a
@@ -107,6 +108,13 @@ class NotDrained(NexusctlError):
 
     exit_code = ExitCode.NOT_DONE
     slug = "not-drained"
+
+
+class AssetsDamaged(NexusctlError):
+    """The work is done, but for what is missing or not as its row says."""
+
+    exit_code = ExitCode.NOT_DONE
+    slug = "assets-damaged"
 
 
 class Interrupted(NexusctlError):

@@ -1,7 +1,8 @@
-"""`nexusd`: reads the command line and the settings, and runs the daemon in the foreground.
+"""`nexusd`: reads the command line and the settings, and runs the daemon in the foreground, or restores a backup.
 
-Exit codes: 0 stopped in order; 1 an error nobody expected (its traceback is in the log); 2 usage; 75 another daemon is running;
-78 the daemon cannot start as things are, and says why in one line; 130 interrupted while starting.
+Exit codes: 0 stopped in order, restored; 1 an error nobody expected (its traceback is in the log); 2 usage; 75 another daemon
+is running; 78 the daemon cannot start as things are, or the backup cannot be restored, and it says why in one line; 130
+interrupted while starting.
 """
 
 from __future__ import annotations
@@ -65,9 +66,24 @@ def _run(given: argparse.Namespace) -> int:
         log_level=given.log_level,
     )
     logs.configure(settings.log_level, settings.log_format)
+    if given.verb == "restore":
+        return _restore(given.directory, settings.state_directory, given.incomplete)
     _arm_failpoints(given.unsafe_failpoints)
     with daemon.bind(settings) as listener:
         trio.run(daemon.run, settings, listener, Registry.load())
+    return 0
+
+
+def _restore(directory: Path, state: Path, incomplete: bool) -> int:
+    from nexusd.service.restoring import restore
+
+    restored = restore(directory.absolute(), state, incomplete=incomplete)
+    backup = restored.backup
+    lost = f", {restored.lost} assets were lost" if restored.lost else ""
+    print(  # noqa: T201 - the answer
+        f"restored {backup.jobs} jobs and {backup.assets - restored.lost} assets of {backup.created_at:%Y-%m-%d %H:%M:%S} UTC "
+        f"into {state}{lost}"
+    )
     return 0
 
 
@@ -103,6 +119,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--unsafe-failpoints",
         action="store_true",
         help=f"for tests only: let {FAILPOINTS_VARIABLE} break this daemon on purpose; never on data you want to keep",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="", title="instead of being the daemon")
+    restoring = verbs.add_parser(
+        "restore",
+        help="make the state directory of a backup",
+        description="Make the state directory of what `nexusctl backup` made. It must be empty, and no daemon run in it.",
+    )
+    restoring.add_argument("directory", type=Path, metavar="DIRECTORY", help="the backup")
+    restoring.add_argument("--incomplete", action="store_true", help="leave out the assets whose files are damaged or missing")
+    restoring.add_argument(
+        "--state-directory", type=Path, metavar="PATH", default=argparse.SUPPRESS, help="where it goes, if not the usual place"
     )
     return parser.parse_args(arguments)
 

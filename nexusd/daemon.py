@@ -34,6 +34,7 @@ from nexusd.server import serve as serve_http
 from nexusd.service import Services, retention
 from nexusd.service.asset_retention import Retention, RetentionRules, look_after
 from nexusd.service.assets import AssetService
+from nexusd.service.backups import DATABASE_NAME, BackupService
 from nexusd.service.companies import CompanyService
 from nexusd.service.feed import Feed
 from nexusd.service.jobs import JobService
@@ -41,6 +42,7 @@ from nexusd.service.logs import LogService
 from nexusd.service.pauses import PauseService
 from nexusd.service.renderers import RendererService
 from nexusd.service.retention import EventLimits
+from nexusd.service.source_tasks import SourceTaskService
 from nexusd.service.status import StatusService
 from nexusd.service.storage import StorageService
 from nexusd.service.streams import StreamService
@@ -63,7 +65,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nexusd")
 
-DATABASE_NAME: Final = "nexusd.db"
 COLLECTOR_THRESHOLDS: Final = (20_000, 20, 20)
 """A request makes some hundred objects and leaves no circles: looking after every 700th is a tenth of its cost."""
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -278,10 +279,12 @@ def _make_services(
         companies=known,
         jobs=jobs,
         logs=LogService(database, hub, known, workshop.log_directory),
+        source_tasks=SourceTaskService(database, known),
         why=WhyService(database, known, registry, circumstances, hub, workshop.room),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes, workshop.room),
         storage=StorageService(database, workshop.storage),
         pauses=PauseService(database, hub, registry),
+        backups=BackupService(settings.state_directory, workshop.storage if isinstance(workshop.storage, LocalDisk) else None),
         feed=feed,
         streams=StreamService(database, feed, known),
         waiting=WaitService(feed, known, jobs),

@@ -29,6 +29,7 @@ NexusdError
 │   ├── UnsafeDatabase           a pragma did not take, or the schema is newer than this program
 │   ├── SandboxRefused           children cannot be held as strongly as the settings ask
 │   ├── StorageRefused           the place for files does not answer, or lets the daemon not in
+│   ├── RestoreRefused           a backup cannot be restored; nothing was
 │   └── InvalidSettings          a setting cannot be used
 ├── CannotAdvance                a transition that the job's state machine does not have
 └── OutputRefused                a child's output cannot become an asset
@@ -266,6 +267,13 @@ class StorageRefused(StartRefused):
 
     slug = "storage-refused"
     title = "The storage cannot be used"
+
+
+class RestoreRefused(StartRefused):
+    """A backup is none, or damaged, or there is no room for it: nothing was restored."""
+
+    slug = "restore-refused"
+    title = "The backup cannot be restored"
 
 
 class InvalidSettings(StartRefused):

@@ -85,6 +85,8 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "storage.collect.after": "it is gone; the index of blobs may still hold the bytes",
         "storage.folder-fsync.before": "the name of a folder on the way to a file is about to be made durable",
         "storage.folder-fsync.after": "it is",
+        "backup.database.after": "the database is in the backup; the files are not",
+        "backup.files.after": "they are too; nothing says yet that the backup is complete",
         "recovery.kill.before": "what is left of an orphan's processes is about to be killed",
         "recovery.kill.after": "they are dead",
         "recovery.settle.before": "the orphans' ends are about to be stored",

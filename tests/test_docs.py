@@ -73,7 +73,7 @@ def test_lock_covers_every_dependency() -> None:
 def test_routes_are_those_of_the_api() -> None:
     told = {quoted(row[0])[0] for row in table(section("API"), "method and path")}
     routes = {
-        f"{method} {route.path}"
+        f"{method} {route.path_format}"
         for router in ROUTERS
         for route in router.routes
         if isinstance(route, Route)

@@ -3,7 +3,7 @@
 Owns paths, parameters, headers and the reading of answers and problems. Owns no transport: a Call can be sent by any client.
 
 Invariant: every call here may be sent again when its answer was lost. Submissions carry an Idempotency-Key; an upload that is
-repeated leaves at worst one unused asset more.
+repeated leaves at worst one unused asset more, and a deletion that is repeated is told that there is nothing to delete.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from pydantic import ValidationError
 
 from nexusctl.errors import BadAnswer, Refused, UsageError
 from nexusd.contract.assets import Asset, AssetList
+from nexusd.contract.backups import Backup
 from nexusd.contract.base import Answer
 from nexusd.contract.companies import CompanyList
 from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission
 from nexusd.contract.logs import LogPage
 from nexusd.contract.pauses import QueueState
 from nexusd.contract.problems import Problem
+from nexusd.contract.source_tasks import SourceTask
 from nexusd.contract.status import Health, Status
+from nexusd.contract.storage import CollectionReport, VerificationPage
 from nexusd.contract.why import Why
 
 if TYPE_CHECKING:
@@ -38,9 +41,16 @@ _ERROR_STATUS: Final = 400
 _SHOWN_BYTES: Final = 200
 
 
+class Nothing(Answer):
+    """The answer 204."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[AnswerT]):
-    """One request and the model of its answer. `body` is bytes, or a file that is opened anew each time it is sent."""
+    """One request and the model of its answer. `body` is bytes, or a file that is opened anew each time it is sent.
+
+    `is_long`: nobody knows how long the answer takes, so it is waited for.
+    """
 
     method: str
     path: str
@@ -48,6 +58,7 @@ class Call(Generic[AnswerT]):
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Path | None = None
+    is_long: bool = False
 
     def content(self) -> bytes | Iterator[bytes] | None:
         """Return what to send now."""
@@ -55,7 +66,7 @@ class Call(Generic[AnswerT]):
 
     def parse(self, body: bytes) -> AnswerT:
         """Read the answer. Raises BadAnswer when it is not what the contract says."""
-        return parse_model(self.answer, body, what=f"{self.method} {self.path}")
+        return parse_model(self.answer, body if self.answer is not Nothing else b"{}", what=f"{self.method} {self.path}")
 
 
 def parse_model(model: type[AnswerT], body: bytes | str, *, what: str) -> AnswerT:
@@ -163,10 +174,16 @@ def company_events_path(company: str) -> str:
 
 
 def upload_asset(
-    company: str, body: bytes | Path, *, filename: str, content_type: str, source_task_id: str | None = None
+    company: str,
+    body: bytes | Path,
+    *,
+    filename: str,
+    content_type: str,
+    source_task_id: str | None = None,
+    namespace: str = "attachments",
 ) -> Call[Asset]:
-    """Store a file among the attachments."""
-    params = _given({"namespace": "attachments", "filename": filename, "sourceTaskId": source_task_id})
+    """Store a file, among the attachments if nothing else is said."""
+    params = _given({"namespace": namespace, "filename": filename, "sourceTaskId": source_task_id})
     return Call("POST", _assets(company), Asset, params=params, headers={"Content-Type": content_type}, body=body)
 
 
@@ -175,14 +192,63 @@ def find_assets(company: str, *, sha256: str) -> Call[AssetList]:
     return Call("GET", _assets(company), AssetList, params={"sha256": sha256, "limit": "1"})
 
 
+def list_assets(
+    company: str,
+    *,
+    source_task_id: str | None = None,
+    job_id: str | None = None,
+    namespace: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[AssetList]:
+    """One page of assets, newest first."""
+    params = {"sourceTaskId": source_task_id, "jobId": job_id, "namespace": namespace, "limit": limit, "cursor": cursor}
+    return Call("GET", _assets(company), AssetList, params=_given(params))
+
+
 def get_asset(company: str, asset_id: str) -> Call[Asset]:
     """One asset's row."""
     return Call("GET", _assets(company, asset_id), Asset)
 
 
+def get_source_task(
+    company: str, source_task_id: str, *, limit: int | None = None, cursor: str | None = None
+) -> Call[SourceTask]:
+    """One page of the jobs and assets of a conversation task, newest first."""
+    path = _path("v1", "companies", company, "source-tasks", source_task_id)
+    return Call("GET", path, SourceTask, params=_given({"limit": limit, "cursor": cursor}))
+
+
 def asset_content_path(company: str, asset_id: str) -> str:
     """Where an asset's bytes are."""
     return _assets(company, asset_id, "content")
+
+
+def delete_asset(company: str, asset_id: str) -> Call[Nothing]:
+    """Delete an asset."""
+    return Call("DELETE", _assets(company, asset_id), Nothing)
+
+
+def pin_asset(company: str, asset_id: str) -> Call[Asset]:
+    """Keep an asset from deletion."""
+    return Call("PUT", _assets(company, asset_id, "pin"), Asset)
+
+
+def unpin_asset(company: str, asset_id: str) -> Call[Asset]:
+    """Let an asset be deleted again."""
+    return Call("DELETE", _assets(company, asset_id, "pin"), Asset)
+
+
+def collect_garbage(*, dry_run: bool) -> Call[CollectionReport]:
+    """Delete what no asset has, or say what that would be. As much as is taken in one go."""
+    return Call(
+        "POST", "/v1/storage/gc", CollectionReport, params=_given({"dryRun": "true" if dry_run else None}), is_long=True
+    )
+
+
+def verify_storage(*, after: str | None = None) -> Call[VerificationPage]:
+    """Read some of what is stored anew, and tell what is wrong with it."""
+    return Call("GET", "/v1/storage/verify", VerificationPage, params=_given({"after": after}), is_long=True)
 
 
 def list_companies(*, cursor: str | None = None) -> Call[CompanyList]:
@@ -208,6 +274,13 @@ def resume_queue(job_type: str | None = None, *, every: bool = False) -> Call[Qu
 def _change_queue(change: str, fields: Mapping[str, str | bool | None]) -> Call[QueueState]:
     body = json.dumps({name: value for name, value in fields.items() if value is not None})
     return Call("POST", f"/v1/queue/{change}", QueueState, headers={"Content-Type": "application/json"}, body=body.encode())
+
+
+def back_up(directory: str, key: str) -> Call[Backup]:
+    """Make a backup in that folder; asked again with the same key, it goes on where it broke off."""
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    body = json.dumps({"directory": directory}).encode()
+    return Call("POST", "/v1/backup", Backup, headers=headers, body=body, is_long=True)
 
 
 def status() -> Call[Status]:

@@ -85,9 +85,15 @@ class Transport:
     def send_once(self, call: Call[AnswerT]) -> bytes:
         """Send a call and return the body of its answer. Raises Refused, BadAnswer or httpx's TransportError."""
         headers = {"Accept-Encoding": "identity", "Accept": "application/json", **call.headers}
+        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=None if call.is_long else ANSWER_SECONDS)
         try:
             with self._http.stream(
-                call.method, call.path, params=dict(call.params) or None, headers=headers, content=call.content()
+                call.method,
+                call.path,
+                params=dict(call.params) or None,
+                headers=headers,
+                content=call.content(),
+                timeout=timeout,
             ) as response:
                 if calls.is_error(response.status_code):
                     raise _read_problem(response)

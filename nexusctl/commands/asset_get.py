@@ -1,4 +1,4 @@
-"""`nexusctl asset-get`: an asset's bytes, into a file or to standard output."""
+"""`nexusctl asset get`: an asset's bytes, into a file or to standard output."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 SHORT_HELP = "Fetch an asset into a file, or to standard output."
 EXAMPLES = (
-    "nexusctl asset-get 01985c1e-7f3a-7c52-9d43-0242ac120002 -o flow.svg",
-    "nexusctl asset-get 01985c1e-7f3a-7c52-9d43-0242ac120002 -o - | less",
+    "nexusctl asset get 01985c1e-7f3a-7c52-9d43-0242ac120002 -o flow.svg",
+    "nexusctl asset get 01985c1e-7f3a-7c52-9d43-0242ac120002 -o - | less",
 )
 
 

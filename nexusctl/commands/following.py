@@ -66,7 +66,7 @@ def watch(session: Session, nexus: Nexus, screen: Screen, job_id: str, *, as_jso
     if drawn:  # the bar is gone: say how it ended
         screen.write(event_line(ended, screen.style))
     if ended.result_asset_id is not None and not as_json:
-        screen.note(f"get the result with: {session.suggest('asset-get', ended.result_asset_id)}")
+        screen.note(f"get the result with: {session.suggest('asset', 'get', ended.result_asset_id)}")
     require_done(session, ended)
 
 

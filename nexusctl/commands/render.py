@@ -184,7 +184,7 @@ def _save(session: "Session", nexus: "Nexus", asset_id: str, target: "Target") -
     from nexusctl.errors import Interrupted, JobLost
 
     asset = nexus.get_asset(asset_id)
-    again = f"get it with: {session.suggest('asset-get', asset_id, '-o', str(target.path or '-'))}"
+    again = f"get it with: {session.suggest('asset', 'get', asset_id, '-o', str(target.path or '-'))}"
     try:
         target.save(nexus.download_asset(asset_id), sha256=asset.sha256, byte_size=asset.byte_size)
     except JobLost as error:

@@ -83,7 +83,7 @@ def _copy_checked(chunks: Iterable[bytes], file: BinaryIO, *, sha256: str, byte_
     if (digest.hexdigest(), written) != (sha256, byte_size):
         raise BadAnswer(
             f"the asset came damaged: {written} of {byte_size} bytes, or other content than its row says",
-            hint="do not use what was written; try `nexusctl asset-get` again",
+            hint="do not use what was written; try `nexusctl asset get` again",
         )
 
 

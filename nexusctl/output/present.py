@@ -94,9 +94,9 @@ def format_job(job: Job, style: Style) -> str:
         ("source task", clean_line(job.source_task_id or "")),
         ("retry of", clean_line(job.retry_of or "")),
         ("priority", str(job.priority) if job.priority else None),
-        ("created", _moment(job.created_at)),
-        ("started", _moment(job.started_at)),
-        ("finished", _moment(job.finished_at)),
+        ("created", format_moment(job.created_at)),
+        ("started", format_moment(job.started_at)),
+        ("finished", format_moment(job.finished_at)),
         ("attempts", f"{job.attempts_used} of {job.max_attempts} used" if job.attempt else None),
         *(("", _attempt_line(attempt)) for attempt in job.attempts),
         *(("result" if asset.id == job.result_asset_id else "asset", asset_line(asset)) for asset in job.assets),
@@ -109,7 +109,7 @@ def format_status(status: Status, style: Style) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in status.jobs.items() if count) or "none"
     fields = [
         ("nexusd", f"{clean_line(status.version)}, pid {status.pid}{', stopping' if status.stopping else ''}"),
-        ("up", f"{format_age(status.started_at)}, since {_moment(status.started_at)}"),
+        ("up", f"{format_age(status.started_at)}, since {format_moment(status.started_at)}"),
         ("jobs", counts),
         *_pause_fields(status.paused),
         ("queue", f"empty {_about(status.queue.estimated_empty_at)}" if status.queue.estimated_empty_at else None),
@@ -142,7 +142,7 @@ def _pause_fields(pauses: Sequence[QueuePause]) -> list[tuple[str, str]]:
 
 def _pause_line(pause: QueuePause) -> str:
     reason = f": {clean_line(pause.reason)}" if pause.reason else ""
-    return f"{clean_line(pause.job_type or 'the whole queue')}, since {_moment(pause.paused_at)}{reason}"
+    return f"{clean_line(pause.job_type or 'the whole queue')}, since {format_moment(pause.paused_at)}{reason}"
 
 
 def _limits_line(limits: Limits) -> str:
@@ -200,8 +200,9 @@ def _attempt_line(attempt: Attempt) -> str:
 
 
 def _about(moment: datetime | None) -> str | None:
-    return f"about {_moment(moment)}" if moment is not None else None
+    return f"about {format_moment(moment)}" if moment is not None else None
 
 
-def _moment(moment: datetime | None) -> str | None:
+def format_moment(moment: datetime | None) -> str | None:
+    """Return a time of day here, None for none."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment is not None else None

@@ -8,9 +8,24 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from nexusd import __version__
-from nexusd.api import assets, companies, events, jobs, logs, pauses, problems, renderers, status, storage, why
+from nexusd.api import (
+    assets,
+    backups,
+    companies,
+    events,
+    jobs,
+    logs,
+    pauses,
+    problems,
+    renderers,
+    source_tasks,
+    status,
+    storage,
+    why,
+)
 from nexusd.api.access import LocalOnly
 from nexusd.api.answers import SCHEMAS
+from nexusd.contract.backups import BackupRequest
 from nexusd.contract.companies import CompanyCreation
 from nexusd.contract.jobs import BatchSubmission, JobSubmission
 from nexusd.contract.pauses import PauseRequest, ResumeRequest
@@ -27,13 +42,15 @@ ROUTERS: Final = (
     logs.router,
     events.router,
     assets.router,
+    source_tasks.router,
     companies.router,
     renderers.router,
     pauses.router,
+    backups.router,
     storage.router,
     status.router,
 )
-UNSEEN: Final = (JobSubmission, BatchSubmission, CompanyCreation, PauseRequest, ResumeRequest, Problem)
+UNSEEN: Final = (JobSubmission, BatchSubmission, CompanyCreation, PauseRequest, ResumeRequest, BackupRequest, Problem)
 """Models that the routes handle by themselves, so that FastAPI does not find them."""
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nexusd.service.assets import AssetService
+    from nexusd.service.backups import BackupService
     from nexusd.service.companies import CompanyService
     from nexusd.service.feed import Feed
     from nexusd.service.jobs import JobService
     from nexusd.service.logs import LogService
     from nexusd.service.pauses import PauseService
     from nexusd.service.renderers import RendererService
+    from nexusd.service.source_tasks import SourceTaskService
     from nexusd.service.status import StatusService
     from nexusd.service.storage import StorageService
     from nexusd.service.streams import StreamService
@@ -33,9 +35,11 @@ class Services:
     logs: LogService
     why: WhyService
     assets: AssetService
+    source_tasks: SourceTaskService
     storage: StorageService
     pauses: PauseService
     feed: Feed
+    backups: BackupService
     streams: StreamService
     waiting: WaitService
     renderers: RendererService

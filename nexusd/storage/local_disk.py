@@ -32,7 +32,9 @@ from nexusd.domain.ids import new_id
 from nexusd.errors import NotFound
 from nexusd.storage.blobs import Blobs
 from nexusd.storage.collection import Collection
+from nexusd.storage.deletions import Deletions
 from nexusd.storage.directories import Directories, split_relative
+from nexusd.storage.export import Export
 from nexusd.storage.hashing import Hashing
 from nexusd.storage.incoming import CHUNK_BYTES, INCOMING, CannotLink, Incoming, open_result, open_upload
 from nexusd.storage.keys import object_key, split_key
@@ -45,6 +47,7 @@ from nexusd.storage.trouble import reporting_full_disk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
@@ -71,6 +74,7 @@ class LocalDisk:
         self._directories = Directories(root, self._syscalls)
         self._blobs = Blobs(self._directories, self._syscalls)
         self._limiter = trio.CapacityLimiter(THREADS_MAX)
+        self._deletions = Deletions(self._delete_now)
         self._sweep()
 
     async def put_file(
@@ -121,8 +125,16 @@ class LocalDisk:
         return self._root / object_key
 
     async def delete_file(self, object_key: str, sha256: str) -> bool:
-        """Delete a stored file; see `Provider.delete_file`. Its directories stay."""
-        return await self._in_thread(self._delete, object_key, sha256)
+        """Delete a stored file; see `Provider.delete_file`. Its directories stay. While deletions are held, it goes later."""
+        return self._deletions.put_off(object_key, sha256) or await self._delete_now(object_key, sha256)
+
+    def hold_deletions(self) -> AbstractAsyncContextManager[None]:
+        """Keep every file for the length of a block; deletions are made up for afterwards."""
+        return self._deletions.hold()
+
+    def export_to(self, target: Path, check_cancelled: Callable[[], None]) -> Export:
+        """Return what puts stored files at their keys below `target`; for one thread."""
+        return Export(self._directories.open_directory, target, check_cancelled)
 
     async def hash_file(self, object_key: str) -> tuple[int, str]:
         """Read a stored file anew; see `Provider.hash_file`."""
@@ -133,7 +145,12 @@ class LocalDisk:
             return hashing.byte_size, hashing.sha256
 
     async def collect(self, object_keys: Sequence[str], *, dry_run: bool) -> Collected:
-        """Take garbage away; see `Provider.collect`. Cancellation: what is taken is taken, the rest stays."""
+        """Take garbage away, once nobody holds deletions; see `Provider.collect`.
+
+        Cancellation: what is taken is taken, the rest stays.
+        """
+        if not dry_run:
+            await self._deletions.wait_free()
         collection = Collection(self._directories, self._syscalls, is_planned=dry_run)
         for step in (collection.look_at, collection.take):
             for start in range(0, len(object_keys), KEYS_PER_STEP):
@@ -167,6 +184,9 @@ class LocalDisk:
                             # a further name of old bytes changes nothing but this time
                             changed_at = datetime.fromtimestamp(found.st_ctime, UTC)
                             yield FoundFile(os.path.normpath(os.path.join(folder, name)), found.st_size, changed_at)
+
+    async def _delete_now(self, object_key: str, sha256: str) -> bool:
+        return await self._in_thread(self._delete, object_key, sha256)
 
     async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
         # never abandoned: a cancelled caller waits for the step in hand, so nobody writes behind its back

@@ -1,18 +1,21 @@
-"""Disks that are too small, or full but for so much. Only root can mount one."""
+"""Disks that are too small, or full but for so much; only root can mount one. And one that is not that of pytest's folders."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+MEMORY: Final = Path("/dev/shm")
 
 
 @contextmanager
@@ -45,3 +48,14 @@ def full_disk(disk: Path, *, free_bytes: int | None = None, free_names: int | No
         yield
     finally:
         shutil.rmtree(filler)
+
+
+@contextmanager
+def another_disk(than: Path) -> Iterator[Path]:
+    """Make a private folder that can have no hard links to files in `than`."""
+    folder = Path(tempfile.mkdtemp(prefix="nx-", dir=MEMORY))
+    try:
+        assert folder.stat().st_dev != os.stat(than).st_dev, f"{than} is on {MEMORY} too"
+        yield folder
+    finally:
+        shutil.rmtree(folder)

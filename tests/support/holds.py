@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.support.daemons import Program
 
-IN_THREADS: Final = ("store.", "storage.", "migration.")
+IN_THREADS: Final = ("store.", "storage.", "migration.", "backup.")
 """Which points are in threads of their own; those of the hub would hold trio's thread, and with it the test."""
 
 

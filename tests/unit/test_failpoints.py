@@ -188,6 +188,7 @@ SPARED: Final = {
     "_link": "its caller has the points",
     "_note": "a name in the index of blobs, which may as well be missing",
     "_run": "tries what works here, before there are attempts",
+    "make_own": "a restored database that nobody uses yet: killed, the restore has not happened",
     "stop": "the hub's end is no news of an event",
 }
 

@@ -158,7 +158,7 @@ def test_a_result_that_cannot_be_written_says_where_it_is(shared: Home) -> None:
     )
     assert done.returncode == 1
     assert "cannot write flow.svg: File too large" in done.stderr
-    assert "nexusctl asset-get " in done.stderr
+    assert "nexusctl asset get " in done.stderr
     assert sorted(path.name for path in shared.work.iterdir()) == ["flow.d2"]
 
 

@@ -152,6 +152,14 @@ def expire(story: Story, failpoint: str) -> None:
     story.spawn(failpoint)
 
 
+def back_up(story: Story, failpoint: str) -> None:
+    """A backup: what a killed one leaves is none, and hinders nobody."""
+    story.start(failpoint)
+    story.upload()
+    story.post_json("/v1/backup", {"directory": str(story.program.home / "backup")}, Idempotency_Key="k")
+    assert not (story.program.home / "backup" / "backup.json").exists()
+
+
 def both(*stems: str) -> list[str]:
     """Return the two points of each stem."""
     return [f"{stem}.{side}" for stem in stems for side in ("before", "after")]
@@ -184,6 +192,7 @@ KILLS: Final[dict[Callable[[Story, str], None], list[str]]] = {
     collect: both("storage.collect"),
     retire: [*both("storage.unlink"), *commits("retire")],
     add_company: commits("create"),
+    back_up: ["backup.database.after", "backup.files.after"],
     expire: commits("prune"),
 }
 ENDS: Final[dict[Callable[[Story, str], None], str]] = {cancel: "cancelled", time_out: "failed", fill: "failed"}

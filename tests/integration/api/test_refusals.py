@@ -73,6 +73,7 @@ ROUTES: Final = (
         f"{IN_COMPANY}/assets",
         query=PAGE | {"sourceTaskId", "jobId", "namespace", "contentType", "sha256"},
     ),
+    Route("GET", f"{IN_COMPANY}/source-tasks/{{source_task}}", query=PAGE),
     Route("GET", f"{IN_COMPANY}/assets/{{asset_id}}"),
     Route("GET", f"{IN_COMPANY}/assets/{{asset_id}}/content", query=frozenset({"inline", "download"})),
     Route("HEAD", f"{IN_COMPANY}/assets/{{asset_id}}/content", query=frozenset({"inline", "download"})),
@@ -85,6 +86,7 @@ ROUTES: Final = (
     Route("POST", "/v1/companies", body={"slug": "acme"}, body_max_bytes=BODY_MAX_BYTES),
     Route("GET", IN_COMPANY),
     Route("GET", "/v1/queue"),
+    Route("POST", "/v1/backup", body={"directory": "/proc/nowhere/backup"}, body_max_bytes=BODY_MAX_BYTES),
     Route("POST", "/v1/queue/pause", body={}, body_max_bytes=BODY_MAX_BYTES),
     Route("POST", "/v1/queue/resume", body={}, body_max_bytes=BODY_MAX_BYTES),
     Route("GET", "/v1/renderers"),
@@ -106,7 +108,7 @@ async def call(
     content: Any = None,
 ) -> httpx.Response:
     """Call a route as it should be, but for what is given."""
-    path = route.path.format(company=company, job_id=identity, asset_id=identity, job_type="scripted")
+    path = route.path.format(company=company, job_id=identity, asset_id=identity, job_type="scripted", source_task="t")
     if content is None and route.body is not None:
         content, headers = json.dumps(route.body), headers or JSON
     return await daemon.client.request(route.method, path, params=query, headers=headers, content=content)
@@ -122,7 +124,7 @@ def check_refused(answer: httpx.Response, status: int, slug: str, *names: str) -
 
 
 def test_the_table_has_every_route_of_the_application() -> None:
-    found = {f"{method} {route.path}" for router in ROUTERS for route in router.routes for method in route.methods}  # type: ignore[attr-defined]
+    found = {f"{method} {route.path_format}" for router in ROUTERS for route in router.routes for method in route.methods}  # type: ignore[attr-defined]
     assert found == {route.name for route in ROUTES}
 
 
@@ -152,7 +154,7 @@ async def test_every_path_refuses_other_methods(home: Path) -> None:
             if path.endswith("/batch"):
                 allowed.add("GET")  # the path of a job whose id would be "batch"
             for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} - allowed:
-                real = path.format(company="default", job_id=NOBODY, asset_id=NOBODY, job_type="scripted")
+                real = path.format(company="default", job_id=NOBODY, asset_id=NOBODY, job_type="scripted", source_task="t")
                 answer = await daemon.client.request(method, real)
                 check_problem(answer, 405, "method-not-allowed")
                 assert set(answer.headers["allow"].split(", ")) <= allowed

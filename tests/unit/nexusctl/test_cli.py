@@ -47,13 +47,22 @@ def test_global_options_may_stand_anywhere(typed: list[str], ordered: list[str])
         (["ls"], ["ls"]),
         (["--company", "show", "ls"], ["ls"]),
         (["--company=x", "asset-get", "ls"], ["asset-get"]),
+        (["asset", "show", "x"], ["asset show"]),
+        (["--company", "show", "asset", "--no-start", "get", "x"], ["asset get"]),
+        (["asset", "--help"], [verb for verb in VERBS if verb.startswith("asset ")]),
+        (["asset", "ls-all"], [verb for verb in VERBS if verb.startswith("asset ")]),
         (["--help"], list(VERBS)),
         (["lss"], list(VERBS)),
         ([], list(VERBS)),
     ],
 )
 def test_only_the_verb_that_is_asked_for_is_loaded(arguments: list[str], verbs: list[str]) -> None:
-    assert [command.name for command in build(arguments).registered_commands] == verbs
+    app = build(arguments)
+    loaded = {command.name for command in app.registered_commands}
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        loaded |= {f"{group.name} {command.name}" for command in group.typer_instance.registered_commands}
+    assert loaded == set(verbs)
 
 
 def every_error() -> list[type[NexusctlError]]:
@@ -73,6 +82,7 @@ def test_every_error_has_its_exit_code() -> None:
         "JobNotDone": 1,
         "JobLost": 1,
         "NotDrained": 1,
+        "AssetsDamaged": 1,
         "Interrupted": 130,
     }
 
@@ -105,14 +115,16 @@ def test_errors_become_lines_and_exit_codes(
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_module_with_examples(verb: str) -> None:
-    module = import_module(f"nexusctl.commands.{verb.replace('-', '_')}")
+    module = import_module(f"nexusctl.commands.{verb.replace(' ', '_')}")
     assert module.EXAMPLES
     assert all(f"nexusctl {verb}" in example for example in module.EXAMPLES)
     assert module.SHORT_HELP.endswith(".")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [["version"], ["--version"], ["--help"], *([verb, "--help"] for verb in VERBS)])
+@pytest.mark.parametrize(
+    "arguments", [["version"], ["--version"], ["--help"], ["asset", "--help"], *([*verb.split(), "--help"] for verb in VERBS)]
+)
 def test_help_and_version_import_nothing_heavy_and_fit_80_columns(arguments: list[str]) -> None:
     code = (
         "import sys, runpy; sys.argv[1:] = sys.argv[2:]\n"

@@ -1,0 +1,31 @@
+"""`nexusctl asset pin`: an asset that stays."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from nexusctl.commands.options import AssetId, Json
+
+if TYPE_CHECKING:
+    from nexusctl.commands.session import Session
+
+SHORT_HELP = "Keep an asset from deletion."
+EXAMPLES = ("nexusctl asset pin 01985c1e-7f3a-7c52-9d43-0242ac120002",)
+
+
+def run(context: typer.Context, asset: AssetId, as_json: Json = False) -> None:
+    """Keep an asset from deletion and from the retention, until `nexusctl asset unpin`. Doing it twice changes nothing."""
+    from nexusctl.output.screen import Screen
+
+    session: Session = context.obj
+    screen = Screen()
+    with session.connect(screen) as nexus:
+        from nexusctl.client import calls
+        from nexusctl.output.present import asset_line
+
+        call = calls.pin_asset(nexus.company, asset)
+        body = nexus.send(call)
+        if as_json:
+            screen.write_json(body)
+        else:
+            screen.write(asset_line(call.parse(body)))

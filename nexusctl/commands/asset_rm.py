@@ -1,0 +1,35 @@
+"""`nexusctl asset rm`: assets that go."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nexusctl.commands.session import Session
+
+SHORT_HELP = "Delete assets."
+EXAMPLES = ("nexusctl asset rm 01985c1e-7f3a-7c52-9d43-0242ac120002",)
+
+
+def run(
+    context: typer.Context,
+    assets: Annotated[list[str], typer.Argument(metavar="ASSET…", help="The assets' ids.", show_default=False)],
+) -> None:
+    """Delete assets, each with its file. Prints the id of each that is gone, and ends at the first that cannot be deleted.
+
+    Refused for one that is pinned, and for one that the input of a job names which is not over.
+    """
+    from nexusctl.errors import UsageError
+    from nexusctl.output.screen import Screen
+
+    if "" in assets:
+        raise UsageError("an id is empty")
+    session: Session = context.obj
+    screen = Screen()
+    with session.connect(screen) as nexus:
+        from nexusctl.client import calls
+        from nexusctl.output.text import clean_line
+
+        for asset in assets:
+            nexus.send(calls.delete_asset(nexus.company, asset))
+            screen.write(clean_line(asset))
