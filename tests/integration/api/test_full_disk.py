@@ -19,6 +19,7 @@ from tests.support.scripted import Gate, scripted
 from tests.support.stores import ask
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk that is full")]
@@ -46,6 +47,11 @@ async def check_whole(daemon: Daemon, assets: dict[str, bytes]) -> None:
         assert (await daemon.client.get(f"{ASSETS}/{asset_id}/content")).content == content
 
 
+async def send(content: bytes) -> AsyncIterator[bytes]:
+    """Yield a body whose length nobody knows before its end."""
+    yield content
+
+
 def rooms() -> list[dict[str, int]]:
     """Return how much room is left in each case."""
     return [{"free_names": count} for count in NAMES] + [{"free_bytes": pages * PAGE} for pages in PAGES]
@@ -59,8 +65,8 @@ async def test_an_upload_to_a_full_disk(home: Path) -> None:
             for number, room in enumerate(rooms()):
                 content = number.to_bytes(2) + CONTENT
                 with full_disk(daemon.state, **room):
-                    # a namespace of its own: folders are made for it
-                    answer = await daemon.client.post(ASSETS, params={"namespace": f"n{number}"}, content=content)
+                    # a namespace of its own: folders are made for it; of no announced size, else it is refused at once
+                    answer = await daemon.client.post(ASSETS, params={"namespace": f"n{number}"}, content=send(content))
                     if answer.status_code == 201:
                         assets[answer.json()["id"]] = content
                     else:
