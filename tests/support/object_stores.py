@@ -42,7 +42,7 @@ class ObjectServer:
             [sys.executable, "-m", "tests.support.s3_server"],
             cwd=ROOT,
             env={"PATH": os.environ["PATH"], **free},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # its end is the server's: it outlives no test run, however that ended
             stdout=subprocess.PIPE,
         )
         assert self.process.stdout is not None
@@ -51,7 +51,9 @@ class ObjectServer:
 
     def __exit__(self, *_failure: object) -> None:
         self.process.kill()
+        assert self.process.stdin is not None
         assert self.process.stdout is not None
+        self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait(HANG_SECONDS)
 

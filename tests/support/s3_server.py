@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -55,11 +57,12 @@ def _answer(start_response: Callable[..., Any], status: str, body: bytes) -> Ite
 
 
 def main() -> None:
-    """Serve until killed."""
+    """Serve until killed, or until whoever started this has ended."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, Faults(DomainDispatcherApplication(create_backend_app)), threaded=True)
     print(server.server_port, flush=True)  # noqa: T201 - this is how it says that it is ready
-    server.serve_forever()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
 
 
 if __name__ == "__main__":
