@@ -31,19 +31,23 @@ from nexusd.runner.pool import Pool
 from nexusd.runner.recovery import recover
 from nexusd.server import Activity, BoundListener, Limits, adopt_listener, bind_unix
 from nexusd.server import serve as serve_http
-from nexusd.service import Services
+from nexusd.service import Services, retention
+from nexusd.service.asset_retention import Retention, RetentionRules, look_after
 from nexusd.service.assets import AssetService
 from nexusd.service.companies import CompanyService
+from nexusd.service.feed import Feed
 from nexusd.service.jobs import JobService
 from nexusd.service.logs import LogService
 from nexusd.service.pauses import PauseService
 from nexusd.service.renderers import RendererService
-from nexusd.service.retention import Retention, RetentionRules, look_after
+from nexusd.service.retention import EventLimits
 from nexusd.service.status import StatusService
 from nexusd.service.storage import StorageService
 from nexusd.service.streams import StreamService
+from nexusd.service.waiting import WaitService
 from nexusd.service.why import WhyService
 from nexusd.storage import LocalDisk
+from nexusd.storage.local_disk import PROVIDER_NAME
 from nexusd.storage.room import Room
 from nexusd.store import companies, queries
 from nexusd.store.database import open_database
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
 
     from nexusd.renderers.registry import Registry
     from nexusd.settings import Settings
+    from nexusd.storage import Provider
     from nexusd.store.database import Database
 
 logger = logging.getLogger("nexusd")
@@ -133,13 +138,14 @@ async def serve(
     hub, activity = Hub(), Activity()
 
     def announce(event_id: int) -> None:
-        activity.note()
+        if event_id > hub.highest_event_id:
+            activity.note()
         hub.publish(event_id)
 
     path = settings.state_directory / DATABASE_NAME
     async with open_database(path, announce, write_queue_length=settings.write_queue_length) as database:
         await database.write(companies.ensure_default, utc_now())
-        workshop = await _make_workshop(settings, database, registry)
+        workshop = await _make_workshop(settings, database, registry, hub)
         await recover(database, workshop.work_directory)
         circumstances = _find_circumstances(settings, registry)
         services = _make_services(settings, listener, workshop, circumstances, hub, activity)
@@ -155,6 +161,8 @@ async def serve(
         serve_app = partial(serve_http, app, [listener], limits=limits, admit=admit, activity=activity, stopping=drained)
         async with trio.open_nursery() as around:
             around.start_soon(systemd.feed_watchdog, name="watchdog")
+            around.start_soon(retention.run, database, hub, _find_event_limits(settings), name="retention")
+            await around.start(services.feed.run, name="feed")
             around.start_soon(look_after, services.storage, _make_retention(settings, workshop), name="look after the storage")
             if settings.idle_exit_seconds is not None:
                 has_work = partial(database.read, queries.has_active_jobs, circumstances.job_types)
@@ -187,11 +195,15 @@ def _find_circumstances(settings: Settings, registry: Registry) -> Circumstances
     return Circumstances(limits, frozenset(spec.job_type for spec in registry))
 
 
-async def _make_workshop(settings: Settings, database: Database, registry: Registry) -> Workshop:
+def _find_event_limits(settings: Settings) -> EventLimits:
+    return EventLimits(settings.event_retention_seconds or None, settings.event_retention_count or None)
+
+
+async def _make_workshop(settings: Settings, database: Database, registry: Registry, hub: Hub) -> Workshop:
     wanted = None if settings.sandbox == "auto" else Level(settings.sandbox)
     return Workshop(
         database=database,
-        storage=LocalDisk(settings.state_directory / "assets"),
+        storage=await _open_storage(settings, database),
         registry=registry.adjusted(settings.timeout_seconds_per_type, settings.memory_max_bytes_per_type),
         work_directory=settings.state_directory / "work",
         log_directory=settings.state_directory / "logs",
@@ -204,8 +216,23 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         ),
         containment=await find_containment(wanted, Level(settings.sandbox_require)),
         network_job_types=settings.network_job_types,
+        tell_log=hub.publish_log,
         room=Room(settings.state_directory, settings.min_free_bytes),
     )
+
+
+async def _open_storage(settings: Settings, database: Database) -> Provider:
+    """Return the place for files. Raises UnsafePath, InvalidSettings, StorageRefused."""
+    if settings.storage_provider == PROVIDER_NAME:
+        return LocalDisk(settings.state_directory / "assets")
+    if settings.s3_bucket is None:
+        raise InvalidSettings("storage_provider is s3, and s3_bucket is not set")
+    try:
+        from nexusd.storage.s3 import Place, open_s3
+    except ModuleNotFoundError as missing:
+        raise InvalidSettings(f"storage_provider s3 needs {missing.name}: pip install 'nexusd[s3]'") from missing
+    first = (await database.read(companies.find, 1, None)).items[0]  # made with the database, and it stays
+    return await open_s3(Place(settings.s3_bucket, settings.s3_endpoint, settings.s3_region, settings.s3_prefix), first.id)
 
 
 def _make_retention(settings: Settings, workshop: Workshop) -> Retention | None:
@@ -228,6 +255,8 @@ def _make_services(
 ) -> Services:
     database, registry = workshop.database, workshop.registry
     known = CompanyService(database)
+    feed = Feed(database, hub)
+    jobs = JobService(database, known, registry, circumstances, hub)
     running = circumstances.limits
     limits = contract.Limits(
         running_jobs=running.total,
@@ -240,18 +269,22 @@ def _make_services(
         write_queue_length=settings.write_queue_length,
         connections=settings.connections,
         log_max_bytes=settings.log_max_bytes,
+        event_retention_seconds=settings.event_retention_seconds,
+        event_retention_count=settings.event_retention_count,
     )
     held = workshop.containment
     containment = contract.Containment(level=held.level.value, processes=held.process_bound, refused=dict(held.refusals))
     return Services(
         companies=known,
-        jobs=JobService(database, known, registry, circumstances, hub),
-        logs=LogService(database, known, workshop.log_directory),
+        jobs=jobs,
+        logs=LogService(database, hub, known, workshop.log_directory),
         why=WhyService(database, known, registry, circumstances, hub, workshop.room),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes, workshop.room),
         storage=StorageService(database, workshop.storage),
         pauses=PauseService(database, hub, registry),
-        streams=StreamService(database, hub, known),
+        feed=feed,
+        streams=StreamService(database, feed, known),
+        waiting=WaitService(feed, known, jobs),
         renderers=RendererService(registry),
         status=StatusService(
             database,

@@ -1,4 +1,4 @@
-"""`nexusctl logs`: what the process of an attempt wrote."""
+"""`nexusctl logs`: what the process of an attempt wrote, and with --follow what it writes."""
 
 import json
 import sys
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SHORT_HELP = "Print what a job's process wrote."
 EXAMPLES = (
     "nexusctl logs 01985c1e-7f3a-7c52-9d43-0242ac120002",
+    "nexusctl logs --follow 01985c1e-7f3a-7c52-9d43-0242ac120002",
     "nexusctl logs --attempt 1 01985c1e-7f3a-7c52-9d43-0242ac120002",
 )
 
@@ -24,12 +25,16 @@ def run(
     context: typer.Context,
     job: JobId,
     attempt: Annotated[int | None, typer.Option("--attempt", metavar="N", min=1, help="Default: the latest.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on as it is written, to the end of the job or of --attempt.")
+    ] = False,
     raw: Annotated[bool, typer.Option("--raw", help="The bytes as they are, with what may steer a terminal.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print what a job's process wrote to stdout and stderr, up to now.
+    """Print what a job's process wrote to stdout and stderr: up to now, or with --follow until it ends.
 
     Terminal escapes and control characters are left out, unless you ask for --raw. With --json: one line for each part.
+    --follow waits for a job that is queued, goes on with later attempts, and survives a restart of the daemon.
     """
     from nexusctl.errors import UsageError
     from nexusctl.output.screen import Screen
@@ -39,7 +44,11 @@ def run(
     session: Session = context.obj
     screen = Screen()
     with session.connect(screen) as nexus:
-        if raw:
+        if follow:
+            from nexusctl.commands.log_following import follow_log
+
+            follow_log(session, nexus, screen, job, attempt, raw=raw, as_json=as_json)
+        elif raw:
             for chunk in nexus.read_raw_log(job, attempt=attempt):
                 sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()

@@ -41,6 +41,15 @@ class Limits(Answer):
     write_queue_length: int
     connections: int
     log_max_bytes: int
+    event_retention_seconds: float = Field(description="How old events may become. 0 = no limit.")
+    event_retention_count: int = Field(description="How many of the newest events are kept. 0 = no limit.")
+
+
+class EventHistory(Answer):
+    """Which events there are. A stream can be resumed after any id from `prunedThrough` to `highestId`."""
+
+    pruned_through: int = Field(description="Up to this id only the ends of jobs are kept.")
+    highest_id: int
 
 
 class Containment(Answer):
@@ -76,6 +85,7 @@ class Status(Answer):
     queue: QueueOutlook
     assets: int
     last_event_id: int
+    events: EventHistory
     requests_open: int
     containment: Containment
     limits: Limits

@@ -81,6 +81,8 @@ class Workshop:
     room: Room = UNBOUNDED
     """Where there must be some for anything to start."""
     slugs: dict[str, str] = field(default_factory=dict)
+    tell_log: Callable[[str], None] = lambda _job_id: None
+    """To be called when the log of a job has grown, and when an attempt's end is stored: its log is whole then."""
 
     async def slug(self, company_id: str) -> str:
         """Return a company's slug: asked for once, since no company is ever renamed."""
@@ -124,6 +126,7 @@ class Attempt:
         settled = await self._insist(
             lambda: database.write(jobs.settle, claim, outcome, usage, results, random.random(), utc_now(), self._carrier)
         )
+        self._workshop.tell_log(self.job_id)
         await failpoints.reach("runner.settle.after")
         if settled is None:
             logger.error("attempt was not the live one any more; its outcome is dropped", extra={"job": self.job_id})
@@ -173,7 +176,8 @@ class Attempt:
         inputs = await fill_workdir(workdir, claim, workshop.database, workshop.storage, can_show=can_show)
         argv = list(spec.command(inputs.job_input))
         timeout_seconds = claim.job.timeout_seconds or spec.default_timeout_seconds
-        log = Log(workshop.log_directory / self.job_id / f"{claim.job.attempt}.log", limits.log_max_bytes)
+        path = workshop.log_directory / self.job_id / f"{claim.job.attempt}.log"
+        log = Log(path, limits.log_max_bytes, lambda: workshop.tell_log(self.job_id))
         try:
             spawn = replace(self._spawn(claim, spec, argv, workdir, timeout_seconds), shown=inputs.shown)
             end, usage = await supervise(

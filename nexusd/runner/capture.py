@@ -35,13 +35,15 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class Log:
     """The log of one attempt. Writes go to the page cache: they are not awaited, and not synced either.
 
-    A log that is there already is of a life that a restored database does not remember, and is written anew.
+    `tell` is called whenever the file has grown: once for each chunk, however long. A log that is there already is of a life
+    that a restored database does not remember, and is written anew.
     """
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
+    def __init__(self, path: Path, max_bytes: int, tell: Callable[[], None] = lambda: None) -> None:
         os.makedirs(path.parent, 0o700, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self._left = max_bytes
+        self._tell = tell
         self._cut = 0
         self._tail = bytearray()
 
@@ -70,9 +72,12 @@ class Log:
 
     def _write_out(self, chunk: bytes) -> int:
         try:
-            return os.write(self._file, chunk) if chunk else 0
+            written = os.write(self._file, chunk) if chunk else 0
         except OSError:
             return 0
+        if written:
+            self._tell()
+        return written
 
 
 async def copy_output(output: Pipe, log: Log) -> None:

@@ -1,29 +1,32 @@
-"""Logs: what the process of an attempt wrote to stdout and stderr, a page at a time.
+"""Logs: what the process of an attempt wrote to stdout and stderr, a page at a time, or followed as it grows.
 
-The runner writes the files, `{log directory}/{job id}/{attempt}.log`. A page is read in a thread, into memory that the query
-bounds. Following a log as it grows is not done here.
+A page is read in a thread, into memory that the query bounds. Owns which attempt is meant and from where; leaves out the files
+(`log_files`) and the following (`log_following`).
 """
 
 from __future__ import annotations
 
-import codecs
-import os
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import trio
 
-from nexusd.contract.logs import LogPage
-from nexusd.errors import NotFound
+from nexusd.contract.logs import ATTEMPT_SHIFT, LogPage, split_position
+from nexusd.errors import InvalidParam, InvalidRequest, NotFound
+from nexusd.service.log_files import decode_part, read_part
+from nexusd.service.log_following import KEEP_ALIVE_SECONDS, Follower, Place
 from nexusd.store import queries
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from nexusd.contract.logs import LogQuery
+    from nexusd.hub import Hub
     from nexusd.service.companies import CompanyService
+    from nexusd.service.log_following import News
     from nexusd.store.database import Database
+    from nexusd.store.queries import Progression
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +48,31 @@ class RawPage:
 class LogService:
     """The logs of all attempts."""
 
-    def __init__(self, database: Database, companies: CompanyService, directory: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        hub: Hub,
+        companies: CompanyService,
+        directory: Path,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+    ) -> None:
         self._database = database
+        self._hub = hub
         self._companies = companies
         self._directory = directory
+        self._keep_alive_seconds = keep_alive_seconds
 
     async def read_raw(self, company: str, job_id: str, query: LogQuery) -> RawPage:
         """Return a page of the log as it is; an empty one where there is nothing, yet or any more.
 
         Raises NotFound.
         """
-        attempt, has_ended = await self._find_attempt(company, job_id, query.attempt)  # before the file: its end is final then
+        _, job = await self._find(company, job_id, query.attempt)  # before the file: its end is final then
+        attempt = query.attempt or job.latest
         if attempt is None:
-            return RawPage(job_id, None, query.offset, b"", has_ended)
-        path = os.path.join(job_id, f"{attempt}.log")
-        body, size = await trio.to_thread.run_sync(read_part, self._directory, path, query.offset, query.limit)
-        return RawPage(job_id, attempt, query.offset, body, has_ended and query.offset + len(body) >= size)
+            return RawPage(job_id, None, query.offset, b"", job.status.is_terminal)
+        body, size = await self._read_part(job_id, attempt, query.offset, query.limit)
+        return RawPage(job_id, attempt, query.offset, body, job.ended[attempt] and query.offset + len(body) >= size)
 
     async def read(self, company: str, job_id: str, query: LogQuery) -> LogPage:
         """Return a page of the log as text. A character that is cut at the end is left for the next page.
@@ -78,43 +90,53 @@ class LogService:
             text=text,
         )
 
-    async def _find_attempt(self, company: str, job_id: str, wanted: int | None) -> tuple[int | None, bool]:
-        """Return the number of the attempt, None when there was none, and whether it, or the job without one, is over."""
-        job = await self._database.read(queries.get, (await self._companies.get(company)).id, job_id)
-        ended = {attempt.number: attempt.finished_at is not None for attempt in job.attempts}
-        if wanted is None:
-            latest = max(ended, default=None)
-            return latest, job.status.is_terminal if latest is None else ended[latest]
-        if wanted not in ended:
-            raise NotFound(f"job {job_id} has no attempt {wanted}; it has had {len(ended)}")
-        return wanted, ended[wanted]
+    async def open_follow(
+        self, company: str, job_id: str, query: LogQuery, position: int | None = None
+    ) -> AsyncGenerator[News, None] | None:
+        """Return what is told of a log from `position`, else from the place that the query names; None when that is all told.
+
+        A position of an attempt that there never was is of another database: the latest attempt is told anew.
+
+        Raises NotFound, InvalidRequest.
+        """
+        if query.offset >> ATTEMPT_SHIFT:
+            raise InvalidRequest("not valid: offset", (InvalidParam("?offset", f"no log is as long as 2^{ATTEMPT_SHIFT}"),))
+        company_id, job = await self._find(company, job_id, query.attempt)
+        place = _find_place(job_id, query, position, job)
+        follower = Follower(
+            self._database,
+            self._hub,
+            self._directory,
+            company_id,
+            place,
+            stays=query.attempt is not None,
+            raw=query.raw,
+            keep_alive_seconds=self._keep_alive_seconds,
+        )
+        if position is not None and follower.is_over(job) and not await self._is_longer(place):
+            return None
+        return follower.follow()
+
+    async def _find(self, company: str, job_id: str, attempt: int | None) -> tuple[str, Progression]:
+        """Return the company's id and how far the job has come. Raises NotFound, also when it has not had that attempt."""
+        company_id = (await self._companies.get(company)).id
+        job = await self._database.read(queries.get_progression, company_id, job_id)
+        if attempt is not None and attempt not in job.ended:
+            raise NotFound(f"job {job_id} has no attempt {attempt}; it has had {len(job.ended)}")
+        return company_id, job
+
+    async def _is_longer(self, place: Place) -> bool:
+        body, _ = await self._read_part(place.job_id, place.attempt, place.offset, 1)
+        return bool(body)
+
+    async def _read_part(self, job_id: str, attempt: int, offset: int, limit: int) -> tuple[bytes, int]:
+        return await trio.to_thread.run_sync(read_part, self._directory, job_id, attempt, offset, limit)
 
 
-def read_part(directory: Path, path: str, offset: int, limit: int) -> tuple[bytes, int]:
-    """Return up to `limit` bytes of the file at `path` below `directory`, and its size; nothing when there is no such file.
-
-    Blocks. Only plain files are read, and links are not followed: neither the last part of the path nor its folder may be one.
-    """
-    folder, name = os.path.split(path)
-    try:
-        parent = os.open(directory / folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
-        finally:
-            os.close(parent)
-    except OSError:  # it was never written, or is gone; a link is none of ours
-        return b"", 0
-    try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode) or offset >= found.st_size:
-            return b"", 0
-        return os.pread(file, min(limit, found.st_size - offset), offset), found.st_size
-    finally:
-        os.close(file)
-
-
-def decode_part(body: bytes, is_end: bool) -> tuple[str, int]:
-    """Return bytes as text, what is no UTF-8 as U+FFFD, and how many were used: all but a character that is still to come."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    text = decoder.decode(body, final=is_end)
-    return text, len(body) - len(decoder.getstate()[0])
+def _find_place(job_id: str, query: LogQuery, position: int | None, job: Progression) -> Place:
+    attempt, offset = query.attempt or job.latest or 1, query.offset
+    if position is not None:
+        named, at = split_position(position)
+        if query.attempt in (None, named):
+            attempt, offset = (named, at) if named in job.ended or named == attempt else (attempt, 0)
+    return Place(job_id, attempt, offset)

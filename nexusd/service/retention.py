@@ -1,156 +1,137 @@
-"""Retention: what is too old, or too much for its company, is deleted, the oldest first.
+"""The retention of events: those that are too old, or too many, go.
 
-Off unless a setting says otherwise. Nothing that is pinned or needed is ever deleted; it counts all the same. A pass deletes
-a few assets at a time, each few in a unit of work of their own, so that nobody waits long for the writer.
+Owns the task that prunes, and when it does. Leaves out whether the clock may be believed (`domain.retention`) and how events
+are deleted (`store.retention`).
 
-A clock that is put forward while the daemon runs deletes nothing: see `clock`.
+A pass prunes what is to go by number, then what is to go by age, a batch at a time; between two batches the writer is free for
+everybody else. Where the age ends is found from the oldest event on, never by a scan. Then the task sleeps until there may be
+something to do:
+
+- by number: the hub says so, once there is a whole batch too many;
+- by age: when the oldest event will be due. That is known, so no event has to wake anybody; but not sooner than
+  `PAUSE_MIN_SECONDS`, so that a few events a minute do not cost a write each, nor later than `PAUSE_MAX_SECONDS`, since trio's
+  clock stands still while the machine is suspended.
+
+It writes only when there is something to prune; and a write without an event of its own is no activity, so a daemon that ends
+when it is idle does.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NoReturn
+import math
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 import trio
 
-from nexusd.contract.base import utc_now
+from nexusd.contract.base import format_time
+from nexusd.domain.retention import DOUBT_SECONDS, JUMP_SECONDS, Clocks, Trust, find_age_end, look
 from nexusd.errors import Unavailable
-from nexusd.service.clock import SteadyClock
-from nexusd.store import companies, upkeep
+from nexusd.store import events, retention
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable
 
-    from nexusd.contract.companies import Company
-    from nexusd.service.storage import StorageService
-    from nexusd.storage import Provider
+    from nexusd.hub import Hub
     from nexusd.store.database import Database
 
-logger = logging.getLogger("nexusd.service")
+logger = logging.getLogger("nexusd.retention")
 
-PASS_SECONDS: Final = 600.0
-BATCH: Final = 100
-COMPANIES: Final = 500
-FIRST: Final = ""
+PAUSE_MIN_SECONDS: Final = 300.0
+PAUSE_MAX_SECONDS: Final = 6 * 3600.0
+NEVER: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True)
-class RetentionRules:
-    """How long, and how many bytes, each company's assets are kept; None = for ever, any number. By slug, in their place."""
+class EventLimits:
+    """How old events may become, and how many ids back from the newest they are kept; None = no bound."""
 
-    seconds: float | None = None
-    max_bytes: int | None = None
-    seconds_per_company: Mapping[str, float] = field(default_factory=dict)
-    max_bytes_per_company: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def is_off(self) -> bool:
-        """Whether everything is kept."""
-        general = (self.seconds, self.max_bytes)
-        return general == (None, None) and not self.seconds_per_company and not self.max_bytes_per_company
+    age_seconds: float | None
+    count: int | None
 
 
-class Retention:
-    """Carries out the rules."""
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """How long there is nothing to do: so many seconds, unless an event comes whose id is above `until_id`."""
 
-    def __init__(self, database: Database, storage: Provider, rules: RetentionRules) -> None:
-        self._database = database
-        self._storage = storage
-        self._rules = rules
-        self._clock = SteadyClock()
-
-    async def run_once(self) -> int:
-        """Delete what is to go now; return how many assets that were.
-
-        Raises Unavailable. Cancellation: what is deleted is deleted; its files may be left to the next sweep.
-        """
-        count = 0
-        cursor: str | None = None
-        while True:
-            page = await self._database.read(companies.find, COMPANIES, cursor)
-            for company in page.items:
-                count += await self._retire_old(company) + await self._retire_much(company)
-            if (cursor := page.next_cursor) is None:
-                return count
-
-    async def _retire_old(self, company: Company) -> int:
-        seconds = self._rules.seconds_per_company.get(company.slug, self._rules.seconds)
-        if not seconds:
-            return 0
-        created_before = self._clock.now() - timedelta(seconds=seconds)
-        count, after = 0, FIRST
-        while found := await self._database.read(upkeep.find_retirable, company.id, created_before, after, BATCH):
-            count += (await self._retire(company, found))[0]
-            after = found[-1].id
-        return count
-
-    async def _retire_much(self, company: Company) -> int:
-        max_bytes = self._rules.max_bytes_per_company.get(company.slug, self._rules.max_bytes)
-        if not max_bytes:
-            return 0
-        excess = await self._database.read(upkeep.sum_bytes, company.id) - max_bytes
-        count, after = 0, FIRST
-        while excess > 0:
-            found = await self._database.read(upkeep.find_retirable, company.id, None, after, BATCH)
-            if not found:
-                logger.warning(
-                    "a company has more than it may keep, all of it pinned or needed", extra={"company": company.slug}
-                )
-                break
-            oldest = _oldest_of(found, excess)
-            retired, size = await self._retire(company, oldest)
-            count, excess, after = count + retired, excess - size, oldest[-1].id
-        return count
-
-    async def _retire(self, company: Company, found: Sequence[upkeep.Retirable]) -> tuple[int, int]:
-        """Delete these, rows first; return how many those were that could still be deleted, and their bytes."""
-        ids = [asset.id for asset in found]
-        retired = await self._database.write(upkeep.retire, company.id, ids, utc_now())
-        for asset in retired:
-            try:
-                await self._storage.delete_file(asset.object_key, asset.sha256)
-            except OSError as error:
-                logger.warning("a deleted file stays until the next sweep", extra={"asset": asset.id, "reason": str(error)})
-        return len(retired), sum(asset.byte_size for asset in retired)
+    seconds: float
+    until_id: int = NEVER
 
 
-def _oldest_of(found: Sequence[upkeep.Retirable], wanted_bytes: int) -> Sequence[upkeep.Retirable]:
-    """Return as many of the first as have so many bytes."""
-    total = 0
-    for number, asset in enumerate(found, 1):
-        total += asset.byte_size
-        if total >= wanted_bytes:
-            return found[:number]
-    return found
+def read_clocks() -> Clocks:
+    """Look at both clocks."""
+    return Clocks(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
-async def look_after(storage: StorageService, retention: Retention | None) -> None:
-    """Sweep what earlier lives left; then keep to the rules of retention, if there are any, for ever.
+async def run(
+    database: Database,
+    hub: Hub,
+    limits: EventLimits,
+    *,
+    read_clocks: Callable[[], Clocks] = read_clocks,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Prune now, and whenever there is something to prune, until the daemon stops.
 
-    Trouble of the disk or the database is logged, and the next pass tries again.
+    Cancellation: a batch that was begun is carried out, and leaves what the next life goes on from.
     """
-    is_complete = False
-    while not is_complete:
+    task_status.started()
+    trust: Trust | None = None
+    while not hub.is_stopping:
+        clocks = read_clocks()
+        was_believed = trust is None or trust.is_believed
+        trust = look(trust, clocks)
+        if was_believed and not trust.is_believed:
+            logger.warning("the clock has jumped ahead; no event is pruned by age for a day", extra={"to": clocks.wall_seconds})
         try:
-            report = await storage.collect()
-        except Unavailable as trouble:
-            logger.warning("the start's sweep is left to the next one", extra={"reason": str(trouble)})
-            break
-        is_complete = report.complete or not report.files
-        if report.files or report.blobs:
-            found = {"files": len(report.files), "blobs": report.blobs, "bytes": report.bytes_freed}
-            logger.info("swept what earlier lives left", extra=found)
-    if retention is not None:
-        await _keep_to(retention)
+            rest = await _prune(database, limits, clocks, trust)
+        except Unavailable as trouble:  # the disk, or too many who write: they come first
+            logger.warning("events cannot be pruned yet", extra={"reason": str(trouble)})
+            rest = _Rest(PAUSE_MIN_SECONDS)
+        with trio.move_on_after(rest.seconds):
+            await hub.wait_newer(rest.until_id)
 
 
-async def _keep_to(retention: Retention) -> NoReturn:
+async def _prune(database: Database, limits: EventLimits, clocks: Clocks, trust: Trust) -> _Rest:
+    """Make one pass; return how long there is nothing more to do."""
+    before = await database.read(events.get_bounds)
+    if limits.count is not None:
+        await _prune_through(database, before.pruned_through, before.highest - limits.count)
+    seconds = math.inf
+    if limits.age_seconds is not None:
+        seconds = DOUBT_SECONDS
+        if trust.is_believed:
+            seconds = await _prune_old(database, limits.age_seconds, clocks.wall_seconds)
+        seconds = min(max(seconds, PAUSE_MIN_SECONDS), PAUSE_MAX_SECONDS)
+    after = await database.read(events.get_bounds)
+    if after.pruned_through > before.pruned_through:
+        logger.info("events pruned", extra={"from": before.pruned_through + 1, "through": after.pruned_through})
+    until_id = NEVER if limits.count is None else after.pruned_through + limits.count + retention.BATCH_EVENTS - 1
+    return _Rest(seconds, until_id)
+
+
+async def _prune_through(database: Database, pruned_through: int, through: int) -> int:
+    while pruned_through < through:
+        pruned_through = await database.write(retention.prune, through)
+    return pruned_through
+
+
+async def _prune_old(database: Database, age_seconds: float, wall_seconds: float) -> float:
+    """Prune what is older than that; return in how many seconds something will be."""
+    now = datetime.fromtimestamp(wall_seconds, UTC)
+    oldest_kept = format_time(now - timedelta(seconds=age_seconds))
+    latest = format_time(now + timedelta(seconds=JUMP_SECONDS))
+    position = pruned_through = (await database.read(events.get_bounds)).pruned_through
     while True:
-        try:
-            if count := await retention.run_once():
-                logger.info("deleted what is not kept any longer", extra={"assets": count})
-        except Unavailable as trouble:
-            logger.warning("retention tries again later", extra={"reason": str(trouble)})
-        await trio.sleep(PASS_SECONDS)
+        times = await database.read(retention.read_times, position)
+        end = find_age_end(times, oldest_kept, latest)
+        if end.through is not None:
+            pruned_through = await _prune_through(database, pruned_through, end.through)
+        if end.young_at is not None:
+            return (datetime.fromisoformat(end.young_at) - now).total_seconds() + age_seconds
+        if len(times) < retention.BATCH_EVENTS:
+            return age_seconds  # whatever comes next will not be too old before
+        position = times[-1][0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nexusd import __version__, failpoints
 from nexusd.contract.base import utc_now
-from nexusd.contract.status import Containment, Health, Limits, QueueOutlook, Status
+from nexusd.contract.status import Containment, EventHistory, Health, Limits, QueueOutlook, Status
 from nexusd.store import estimates, queries
 from nexusd.store.database import SQLITE_VERSION
 from nexusd.store.schema import HEAD
@@ -58,7 +58,8 @@ class StatusService:
             paused=counts.paused,
             queue=QueueOutlook(length=length, estimated_empty_at=empty_at),
             assets=counts.assets,
-            last_event_id=counts.last_event_id,
+            last_event_id=counts.events.highest,
+            events=EventHistory(pruned_through=counts.events.pruned_through, highest_id=counts.events.highest),
             requests_open=self._requests_open(),
             containment=self._containment,
             limits=self._limits,

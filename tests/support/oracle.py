@@ -111,6 +111,8 @@ def _check_events(found: Found) -> Iterator[str]:
     if found.events and found.events[-1]["id"] > found.highest_given:
         yield "I5: an event's id is above the highest that was ever given: it will be given again"
     for event in found.events:
+        if event["id"] <= found.pruned_through and STATUSES.get(event["type"]) not in TERMINAL:
+            yield f"I5: event {event['id']} ({event['type']}) is still there; {found.pruned_through} and all before are pruned"
         data = json.loads(event["data"])
         if event["job_id"] is not None and event["job_id"] not in found.jobs:
             yield f"I2: event {event['id']} tells of a job that does not exist"

@@ -107,3 +107,49 @@ async def test_no_wake_up_is_lost_between_two_waits(count: int) -> None:
             if number % 7 == 0:
                 await trio.lowlevel.checkpoint()
     assert seen.count(count) == 3
+
+
+async def test_a_log_wakes_those_who_watch_it_and_nobody_else() -> None:
+    hub, woken = Hub(), list[tuple[str, int]]()
+
+    async def wait(job_id: str) -> None:
+        with hub.watch_log(job_id):
+            woken.append((job_id, await hub.wait_log(job_id, hub.log_version(job_id))))
+
+    async with trio.open_nursery() as nursery:
+        for job_id in ("a", "a", "b"):
+            nursery.start_soon(wait, job_id)
+        await trio.testing.wait_all_tasks_blocked()
+        assert woken == []
+        hub.publish(7)
+        hub.publish_log("c")
+        await trio.testing.wait_all_tasks_blocked()
+        assert woken == []
+        hub.publish_log("a")
+        await trio.testing.wait_all_tasks_blocked()
+        assert woken == [("a", 1), ("a", 1)]
+        hub.stop()
+    assert woken[2:] == [("b", 0)]
+
+
+async def test_a_log_that_grew_before_the_wait_is_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+    hub = Hub()
+    with hub.watch_log("a"):
+        seen = hub.log_version("a")
+        hub.publish_log("a")
+        hub.publish_log("a")
+        assert await hub.wait_log("a", seen) == seen + 2
+        with trio.move_on_after(1) as waiting:
+            await hub.wait_log("a", seen + 2)
+        assert waiting.cancelled_caught
+
+
+async def test_nothing_is_kept_of_a_log_that_nobody_watches() -> None:
+    hub = Hub()
+    hub.publish_log("a")
+    with hub.watch_log("a"), hub.watch_log("b"):
+        with hub.watch_log("a"):
+            hub.publish_log("a")
+        assert hub.log_version("a") == 1
+        assert hub._logs.keys() == {"a", "b"}
+    assert hub._logs == {}

@@ -101,6 +101,7 @@ DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
     "another hash": (("UPDATE assets SET sha256 = 'x'",), "I6"),
     "a key that leads nowhere": (("UPDATE assets SET object_key = 'default/x'",), "I6"),
     "a foreign key that leads nowhere": ((f"UPDATE assets SET company_id = 'x' WHERE job_id = {DONE}",), "I8"),
+    "what was pruned and is still there": (("UPDATE event_retention SET pruned_through = 3",), "I5"),
     "ids that will be given again": (("UPDATE sqlite_sequence SET seq = 3 WHERE name = 'events'",), "I5"),
 }
 

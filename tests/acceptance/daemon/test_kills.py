@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from nexusd.failpoints import POINTS
-from tests.support.daemons import ASSETS, JOBS
+from tests.support.connections import follow
+from tests.support.daemons import ASSETS, DEFAULT, JOBS
 from tests.support.lives import Story, open_story
 from tests.support.scripted import DONE, scripted
 from tests.support.sites import find_units
@@ -39,6 +40,14 @@ def render(story: Story, failpoint: str) -> None:
     story.start(failpoint)
     with story.watching():
         story.submit(("progress", 0.5, None), DONE)
+
+
+def watch(story: Story, failpoint: str) -> None:
+    """Somebody who asks how things stand and what comes next."""
+    story.start(failpoint)
+    story.submit(DONE)
+    for _ in follow(story.program.socket, f"{DEFAULT}/events?snapshot=active"):
+        pass
 
 
 def cancel(story: Story, failpoint: str) -> None:
@@ -132,6 +141,17 @@ def add_company(story: Story, failpoint: str) -> None:
     story.post_json("/v1/companies", {"slug": "acme"})
 
 
+def expire(story: Story, failpoint: str) -> None:
+    """A start with more events than are kept."""
+    story.start()
+    job_id = story.submit(DONE)
+    assert job_id is not None
+    story.program.follow_until(job_id)
+    assert story.program.stop() == 0
+    story.program.environment["NEXUSD_EVENT_RETENTION_COUNT"] = "1"
+    story.spawn(failpoint)
+
+
 def both(*stems: str) -> list[str]:
     """Return the two points of each stem."""
     return [f"{stem}.{side}" for stem in stems for side in ("before", "after")]
@@ -151,6 +171,7 @@ KILLS: Final[dict[Callable[[Story, str], None], list[str]]] = {
         *commits("create", "record_process", "report_progress", "settle"),
         *STORAGE,
     ],
+    watch: ["service.snapshot.after"],
     claim: ["runner.claim.after", *commits("take_turn")],
     cancel: [*both("service.cancel", "runner.cancel"), *commits("request_cancel", "settle")],
     time_out: ["runner.timeout.after"],
@@ -163,6 +184,7 @@ KILLS: Final[dict[Callable[[Story, str], None], list[str]]] = {
     collect: both("storage.collect"),
     retire: [*both("storage.unlink"), *commits("retire")],
     add_company: commits("create"),
+    expire: commits("prune"),
 }
 ENDS: Final[dict[Callable[[Story, str], None], str]] = {cancel: "cancelled", time_out: "failed", fill: "failed"}
 """How a job may end beside `done`: what had begun before the death may hold."""

@@ -153,7 +153,8 @@ async def test_each_attempt_has_its_own_log(home: Path) -> None:
         ("limit=3", "?limit"),
         (f"limit={LOG_PAGE_MAX_BYTES + 1}", "?limit"),
         ("raw=perhaps", "?raw"),
-        ("follow=true", "?follow"),
+        ("follow=perhaps", "?follow"),
+        ("follow=true&offset=1099511627776", "?offset"),
     ],
 )
 async def test_a_wrong_query_is_refused(home: Path, query: str, name: str) -> None:

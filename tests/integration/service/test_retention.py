@@ -1,198 +1,291 @@
-"""Retention on a real store and disk: the oldest go first, what is pinned or needed stays, and no unit of work is large."""
+"""The task that prunes: what goes, when it looks again, and that a clock which jumps does not wipe the history."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
+import sqlite3
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import trio
 
-from nexusd.contract.base import utc_now
-from nexusd.errors import WriteQueueFull
-from nexusd.service import retention as service
-from nexusd.service.retention import Retention, RetentionRules, look_after
-from nexusd.service.storage import StorageService
-from nexusd.storage import LocalDisk
-from nexusd.store import assets, companies, upkeep
-from tests.integration.storage.files import files_below, put, upload
-from tests.support.stores import NOON, Store, make_asset, new_job, open_store
+from nexusd import failpoints
+from nexusd.contract.base import format_time
+from nexusd.domain.retention import Clocks
+from nexusd.errors import StorageFull
+from nexusd.hub import Hub
+from nexusd.service import retention
+from nexusd.service.retention import PAUSE_MAX_SECONDS, PAUSE_MIN_SECONDS, EventLimits
+from nexusd.store import companies
+from nexusd.store.database import Database, open_database
+from nexusd.store.retention import BATCH_EVENTS
+from tests.support.clocks import SkippingClock
+from tests.support.frames import HANG_SECONDS
+from tests.support.stores import NOON, ask
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
+    from datetime import datetime
     from pathlib import Path
 
-    from sqlalchemy import Connection
-
-    from nexusd.contract.assets import Asset
-
-DAY: Final = timedelta(days=1)
-
-pytestmark = pytest.mark.slow
+HOUR: Final = 3600.0
+DAY: Final = 86_400.0
+YEAR: Final = 365 * DAY
+WEEK: Final = EventLimits(7 * DAY, None)
+INSERT: Final = "INSERT INTO events (company_id, type, data, created_at) SELECT id, ?, '{}', ? FROM companies"
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """A store, its disk, and one row and file for each thing put on it."""
+class WatchedHub(Hub):
+    """Tells when the task has come to rest."""
 
-    store: Store
-    disk: LocalDisk
-    root: Path
+    def __init__(self) -> None:
+        super().__init__()
+        self.rests: list[int] = []
+        self._rested = trio.Event()
 
-    async def add(self, byte_size: int = 10, age: timedelta = timedelta(0), company_id: str | None = None) -> Asset:
-        """Store an asset of that age."""
-        stored = await put(self.disk, upload(str(utc_now().timestamp()).encode().ljust(byte_size, b"x")[:byte_size]))
-        found = {"object_key": stored.object_key, "sha256": stored.sha256, "byte_size": stored.byte_size}
-        asset = make_asset(company_id or self.store.company_id, created_at=utc_now() - age, **found)
-        await self.store.database.write(assets.add, asset)
-        return asset
+    async def wait_newer(self, cursor: int) -> int:
+        """Note it."""
+        self.rests.append(cursor)
+        self._rested.set()
+        self._rested = trio.Event()
+        return await super().wait_newer(cursor)
 
-    async def retire(self, **rules: Any) -> int:
-        """Let retention pass once."""
-        return await Retention(self.store.database, self.disk, RetentionRules(**rules)).run_once()
+    async def wait_rest(self, count: int) -> None:
+        """Return once the task has rested so many times."""
+        with trio.fail_after(2 * PAUSE_MAX_SECONDS + HANG_SECONDS):  # the clock is put forward meanwhile
+            while len(self.rests) < count:
+                await self._rested.wait()
 
-    def check_left(self, *left: Asset) -> None:
-        """Check that these are left, rows and files."""
-        rows = self.store.ask("SELECT id FROM assets WHERE deleted_at IS NULL ORDER BY id")
-        assert rows == [(asset.id,) for asset in left]
-        assert files_below(self.root) == sorted(asset.object_key for asset in left)
+
+@dataclass
+class Source:
+    """A database whose events are pruned, by clocks that a test sets."""
+
+    database: Database
+    hub: WatchedHub
+    path: Path
+    clock: SkippingClock
+    ahead_seconds: float = 0.0
+    began: float = field(default_factory=trio.current_time)
+    commits: int = 0
+    looks: int = 0
+
+    def read_clocks(self) -> Clocks:
+        """Look at the clocks: noon is when the test began. The task does so whenever it wakes, before anything else."""
+        self.looks += 1
+        boot = trio.current_time() - self.began
+        return Clocks(NOON.timestamp() + boot + self.ahead_seconds, boot)
+
+    def at(self, days: float) -> datetime:
+        """Return the moment so many days from noon."""
+        return NOON + timedelta(days=days)
+
+    def add(self, *days: float, kind: str = "content_job.queued") -> None:
+        """Store events that were written so many days from noon."""
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.executemany(INSERT, [(kind, format_time(self.at(each))) for each in days])
+            [highest] = connection.execute("SELECT max(id) FROM events").fetchone()
+        self.hub.publish(highest)
+
+    def left(self) -> list[int]:
+        """Return the ids that are left."""
+        return [number for (number,) in ask(self.path, "SELECT id FROM events ORDER BY id")]
+
+    def pruned_through(self) -> int:
+        """Return the mark."""
+        [(mark,)] = ask(self.path, "SELECT pruned_through FROM event_retention")
+        return int(mark)
+
+    async def look_again(self, seconds: float) -> None:
+        """Put the clock forward and return when the task has looked again and come to rest."""
+        count = len(self.hub.rests)
+        self.clock.skip(seconds)
+        await self.hub.wait_rest(count + 1)
+
+    @asynccontextmanager
+    async def pruning(self, limits: EventLimits) -> AsyncIterator[None]:
+        """Run the task, and give way once it has come to rest for the first time."""
+
+        def note(_name: str) -> None:
+            self.commits += 1
+
+        async with trio.open_nursery() as nursery:
+            count = len(self.hub.rests)
+            with failpoints.armed("store.commit.before:prune", note):
+                nursery.start_soon(
+                    lambda: retention.run(self.database, self.hub, limits, read_clocks=self.read_clocks), name="retention"
+                )
+                await self.hub.wait_rest(count + 1)
+                yield
+            nursery.cancel_scope.cancel()
 
 
 @pytest.fixture
-async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
-    async with open_store(tmp_path / "nexusd.db") as store:
-        yield Shelf(store, LocalDisk(tmp_path / "assets"), tmp_path / "assets")
+def clock() -> SkippingClock:
+    """Return the clock of the test's run: it must be named by the test itself as well."""
+    return SkippingClock()
 
 
-async def test_what_is_too_old_goes(shelf: Shelf) -> None:
-    old, _, young = [await shelf.add(age=age) for age in (3 * DAY, 2 * DAY, DAY / 2)]
-    assert await shelf.retire(seconds=DAY.total_seconds()) == 2
-    shelf.check_left(young)
-    told = shelf.store.ask("SELECT asset_id FROM events WHERE type = 'asset.deleted' ORDER BY id")
-    assert told[0] == (old.id,)
-    assert await shelf.retire(seconds=DAY.total_seconds()) == 0
+@pytest.fixture
+async def source(home: Path, clock: SkippingClock) -> AsyncIterator[Source]:
+    """Open a fresh database with one company."""
+    hub, path = WatchedHub(), home / "nexusd.db"
+    async with open_database(path, hub.publish, write_queue_length=10) as database:
+        await database.write(companies.ensure_default, NOON)
+        yield Source(database, hub, path, clock)
 
 
-async def test_of_too_much_the_oldest_goes_and_no_more_than_must(shelf: Shelf) -> None:
-    stored = [await shelf.add(10) for _ in range(5)]
-    assert await shelf.retire(max_bytes=50) == 0
-    assert await shelf.retire(max_bytes=30) == 2
-    shelf.check_left(*stored[2:])
-    assert await shelf.retire(max_bytes=29) == 1
-    shelf.check_left(*stored[3:])
+async def test_what_is_too_old_goes_but_the_ends_of_jobs(source: Source) -> None:
+    source.add(-30, -8)
+    source.add(-7.5, kind="content_job.failed")
+    source.add(-7.01, -6.99, -1)
+    async with source.pruning(WEEK):
+        assert source.left() == [3, 5, 6]
+        assert source.pruned_through() == 4
 
 
-async def test_what_is_pinned_or_needed_stays_and_counts(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
-    pinned, needed, free = [await shelf.add(10, age=3 * DAY) for _ in range(3)]
-    await shelf.store.database.write(upkeep.pin, shelf.store.company_id, pinned.id, NOON)
-    await shelf.store.submit(new_job(references=[("/input/a", needed.id)]))
-    assert await shelf.retire(max_bytes=25) == 1
-    shelf.check_left(pinned, needed)
-    assert await shelf.retire(max_bytes=5, seconds=1) == 0
-    shelf.check_left(pinned, needed)
-    assert "a company has more than it may keep" in caplog.text
-    assert free.id not in caplog.text
+async def test_what_is_too_many_goes(source: Source) -> None:
+    source.add(*(0.0 for _ in range(1234)))
+    async with source.pruning(EventLimits(None, 34)):
+        assert source.left() == list(range(1201, 1235))
+        assert source.commits == 3
+        source.add(*(0.0 for _ in range(BATCH_EVENTS - 1)))
+        await trio.testing.wait_all_tasks_blocked()
+        assert source.commits == 3
+        source.add(0.0)
+        await source.hub.wait_rest(2)
+        assert len(source.left()) == 34
+        assert source.commits == 4
 
 
-async def test_each_company_has_rules_of_its_own(shelf: Shelf) -> None:
-    ids = {}
-    for slug in ("acme", "hoard"):
-        ids[slug] = (await shelf.store.database.write(companies.create, slug, None, NOON)).id
-    mine = [await shelf.add(10, age=3 * DAY) for _ in range(2)]
-    theirs = [await shelf.add(10, age=3 * DAY, company_id=ids["acme"]) for _ in range(2)]
-    hoarded = [await shelf.add(10, age=3 * DAY, company_id=ids["hoard"]) for _ in range(2)]
-    rules = {"max_bytes": 10, "max_bytes_per_company": {"acme": 20, "hoard": 0}}
-    assert await shelf.retire(**rules) == 1
-    shelf.check_left(mine[1], *theirs, *hoarded)
-    rules = {"seconds": 1, "seconds_per_company": {"acme": 4 * DAY.total_seconds(), "hoard": 0}}
-    assert await shelf.retire(**rules) == 1
-    shelf.check_left(*theirs, *hoarded)
+async def test_the_stricter_of_both_bounds_holds(source: Source) -> None:
+    source.add(-9, -8, -2, -1)
+    async with source.pruning(EventLimits(7 * DAY, 3)):
+        assert source.left() == [3, 4]
+    async with source.pruning(EventLimits(7 * DAY, 1)):
+        assert source.left() == [4]
 
 
-def test_it_is_off_unless_somebody_says_so() -> None:
-    assert RetentionRules().is_off
-    on: list[dict[str, Any]] = [
-        {"seconds": 1},
-        {"max_bytes": 1},
-        {"seconds_per_company": {"a": 1}},
-        {"max_bytes_per_company": {"a": 1}},
-    ]
-    for rules in on:
-        assert not RetentionRules(**rules).is_off
+async def test_without_bounds_nothing_goes_and_the_task_sleeps_until_the_stop(source: Source, clock: SkippingClock) -> None:
+    source.add(-1000)
+    async with source.pruning(EventLimits(None, None)):
+        assert source.left() == [1]
+        clock.skip(YEAR)
+        await trio.testing.wait_all_tasks_blocked()
+        assert source.looks == 1
 
 
-@pytest.mark.slow
-async def test_no_unit_of_work_is_large(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "BATCH", 3)
-    stored = [await shelf.add(1, age=DAY) for _ in range(10)]
-    sizes: list[int] = []
-    retire = upkeep.retire
-
-    def counting(connection: Connection, *arguments: Any) -> list[Asset]:
-        sizes.append(len(retired := retire(connection, *arguments)))
-        return retired
-
-    monkeypatch.setattr(upkeep, "retire", counting)
-    assert await shelf.retire(max_bytes=5) == 5
-    assert await shelf.retire(seconds=1) == 5
-    assert sizes == [3, 2, 3, 2]
-    shelf.check_left()
-    assert len(stored) == 10
+async def test_nothing_is_written_when_there_is_nothing_to_prune(source: Source, clock: SkippingClock) -> None:
+    async with source.pruning(EventLimits(7 * DAY, 5)):
+        assert source.commits == 0
+        source.add(-1)
+        await source.look_again(PAUSE_MAX_SECONDS)
+        assert source.commits == 0
+        assert source.pruned_through() == 0
 
 
-async def test_what_is_pinned_between_the_look_and_the_deletion_stays(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = await shelf.add(10), await shelf.add(10)
-    find = upkeep.find_retirable
-
-    def find_and_pin(connection: Connection, *arguments: Any) -> list[upkeep.Retirable]:
-        found = find(connection, *arguments)
-        shelf.store.ask("UPDATE assets SET pinned_at = '2026-01-02T12:00:00.000Z' WHERE id = ?", first.id)
-        return found
-
-    monkeypatch.setattr(upkeep, "find_retirable", find_and_pin)
-    assert await shelf.retire(max_bytes=10) == 1
-    shelf.check_left(first)
-    assert second.id != first.id
-
-
-async def test_a_clock_that_is_put_forward_deletes_nothing(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    asset = await shelf.add(10)
-    retention = Retention(shelf.store.database, shelf.disk, RetentionRules(seconds=60))
-    monkeypatch.setattr("nexusd.service.clock.utc_now", lambda: utc_now() + timedelta(days=365))
-    assert await retention.run_once() == 0
-    shelf.check_left(asset)
-    monkeypatch.setattr("nexusd.service.clock._elapsed", lambda: 1e6)  # now that much has passed indeed
-    assert await retention.run_once() == 1
-    shelf.check_left()
-
-
-async def test_trouble_passes_and_the_next_pass_makes_it_good(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("days", "pause_seconds"),
+    [
+        pytest.param(-7 + 1 / 24, HOUR, id="the oldest is due in an hour"),
+        pytest.param(-7 + 1 / 86400, PAUSE_MIN_SECONDS, id="in a second: then with others"),
+        pytest.param(-1, PAUSE_MAX_SECONDS, id="in six days: before that, since the machine may be suspended"),
+    ],
+)
+async def test_it_looks_again_when_the_oldest_event_is_due(
+    source: Source, clock: SkippingClock, days: float, pause_seconds: float
 ) -> None:
-    caplog.set_level(logging.INFO)
-    asset = await shelf.add(10, age=DAY)
-    retention = Retention(shelf.store.database, shelf.disk, RetentionRules(seconds=60))
-    passes = 0
-    slept = trio.Event()
-    run_once: Callable[[], Any] = retention.run_once
+    source.add(days)
+    async with source.pruning(WEEK):
+        assert source.left() == [1]
+        clock.skip(pause_seconds - HANG_SECONDS)  # the test itself takes less
+        await trio.testing.wait_all_tasks_blocked()
+        assert source.looks == 1
+        await source.look_again(HANG_SECONDS)
+        assert source.looks == 2
+        assert source.left() == ([1] if pause_seconds == PAUSE_MAX_SECONDS else [])
 
-    async def fail_first() -> int:
-        nonlocal passes
-        passes += 1
-        if passes == 1:
-            raise WriteQueueFull("not now")
-        count: int = await run_once()
-        slept.set()
-        return count
 
-    monkeypatch.setattr(retention, "run_once", fail_first)
-    monkeypatch.setattr(service, "PASS_SECONDS", 0.0)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(look_after, StorageService(shelf.store.database, shelf.disk), retention)
-        await slept.wait()
-        nursery.cancel_scope.cancel()
-    shelf.check_left()
-    assert "retention tries again later" in caplog.text
-    assert asset.id
+async def test_an_empty_database_is_looked_at_before_anything_can_be_too_old(source: Source, clock: SkippingClock) -> None:
+    async with source.pruning(EventLimits(HOUR, None)):
+        source.add(0)
+        clock.skip(HOUR - HANG_SECONDS)
+        await trio.testing.wait_all_tasks_blocked()
+        assert source.looks == 1
+        await source.look_again(HANG_SECONDS)
+        assert source.looks == 2
+
+
+async def test_where_the_age_ends_is_found_also_beyond_a_batch_of_the_future(source: Source, clock: SkippingClock) -> None:
+    source.add(*(-9.0 for _ in range(200)))
+    source.add(*(300.0 for _ in range(BATCH_EVENTS - 200)))  # a clock that was a year ahead, for a while
+    source.add(-8, -1)
+    async with source.pruning(WEEK):
+        assert source.left() == [502]
+        source.add(*(300.0 for _ in range(3)))
+        await source.look_again(PAUSE_MAX_SECONDS)
+        clock.skip(6 * DAY)
+        await source.hub.wait_rest(3)
+        assert source.left() == [503, 504, 505]  # they may be as young as what comes next
+
+
+async def test_a_clock_that_jumps_ahead_wipes_nothing(source: Source, clock: SkippingClock) -> None:
+    source.add(*(-0.1 for _ in range(3)))
+    async with source.pruning(EventLimits(7 * DAY, 1000)):
+        source.ahead_seconds = YEAR
+        for _ in range(3):
+            await source.look_again(PAUSE_MAX_SECONDS)
+            assert source.left() == [1, 2, 3]
+        source.ahead_seconds = 0  # somebody saw it
+        for _ in range(6):
+            await source.look_again(PAUSE_MAX_SECONDS)
+        assert source.left() == [1, 2, 3]
+        clock.skip(6 * DAY)
+        await source.look_again(PAUSE_MAX_SECONDS)
+        assert source.left() == []
+
+
+async def test_a_clock_that_stays_ahead_is_believed_after_a_day(source: Source, clock: SkippingClock) -> None:
+    source.add(-0.1, -0.1)
+    async with source.pruning(WEEK):
+        source.ahead_seconds = YEAR
+        for _ in range(4):
+            await source.look_again(PAUSE_MAX_SECONDS)
+            assert source.left() == [1, 2]
+        source.add(365)
+        await source.look_again(PAUSE_MAX_SECONDS)
+        assert source.left() == [3]
+
+
+async def test_the_number_is_bounded_whatever_the_clock_says(source: Source, clock: SkippingClock) -> None:
+    source.add(-0.1, -0.1, -0.1)
+    async with source.pruning(EventLimits(7 * DAY, 2)):
+        source.ahead_seconds = YEAR
+        await source.look_again(PAUSE_MAX_SECONDS)
+        assert source.left() == [2, 3]
+        source.add(*(365.0 for _ in range(BATCH_EVENTS)))
+        await source.hub.wait_rest(3)
+        assert source.left() == [502, 503]
+
+
+async def test_a_disk_that_is_full_for_a_while_is_tried_again(source: Source, clock: SkippingClock) -> None:
+    source.add(-9, -8)
+
+    def fill(_name: str) -> None:
+        raise StorageFull("the disk is full")
+
+    with failpoints.armed("store.commit.before", fill, only=1):
+        async with source.pruning(WEEK):
+            assert source.left() == [1, 2]
+            await source.look_again(PAUSE_MIN_SECONDS)
+            assert source.left() == []
+
+
+async def test_it_ends_when_the_daemon_stops(source: Source) -> None:
+    with trio.fail_after(HANG_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(retention.run, source.database, source.hub, WEEK)
+            await source.hub.wait_rest(1)
+            source.hub.stop()

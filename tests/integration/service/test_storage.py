@@ -11,7 +11,7 @@ import trio
 from nexusd import failpoints
 from nexusd.errors import StorageUnavailable
 from nexusd.service import storage as service
-from nexusd.service.retention import Retention, RetentionRules, look_after
+from nexusd.service.asset_retention import Retention, RetentionRules, look_after
 from nexusd.storage import LocalDisk
 from tests.integration.storage.files import files_below
 from tests.support.frames import HANG_SECONDS

@@ -139,7 +139,7 @@ async def test_filters_narrow_the_list_of_jobs(store: Store) -> None:
     assert await found(job_type="c") == await found(statuses=frozenset()) == []
     counts = await store.database.read(queries.count)
     assert counts.jobs == {s: 3 if s is JobStatus.QUEUED else 2 for s in JobStatus}
-    assert counts.last_event_id == store.ask("SELECT max(id) FROM events")[0][0]
+    assert counts.events.highest == store.ask("SELECT max(id) FROM events")[0][0]
     assert await store.database.read(queries.has_active_jobs, ["a"])
 
 

@@ -111,7 +111,7 @@ def test_a_job_that_waits_says_about_when_it_starts_and_ends() -> None:
 def test_status_says_what_runs() -> None:
     limits: dict[str, Any] = dict.fromkeys(
         ("runningJobs", "bodyMaxBytes", "batchMaxBytes", "attachmentMaxBytes", "generatedAssetMaxBytes"), 2
-    ) | dict.fromkeys(("writeQueueLength", "connections", "logMaxBytes"), 3)
+    ) | dict.fromkeys(("writeQueueLength", "connections", "logMaxBytes", "eventRetentionSeconds", "eventRetentionCount"), 3)
     document: dict[str, Any] = {
         "version": "0.1.0",
         "pid": 7,
@@ -121,6 +121,7 @@ def test_status_says_what_runs() -> None:
         "queue": {"length": 1, "estimatedEmptyAt": documents.MOMENT},
         "assets": 2,
         "lastEventId": 9,
+        "events": {"prunedThrough": 2, "highestId": 9},
         "requestsOpen": 1,
         "containment": {"level": "landlock", "processes": "cgroup", "refused": {"bubblewrap": "it is not installed"}},
         "limits": limits,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nexusd.contract.logs import CHARACTER_MAX_BYTES
-from nexusd.service.logs import decode_part, read_part
+from nexusd.service.log_files import decode_part, read_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def logs(tmp_path: Path) -> Path:
     ],
 )
 def test_a_part_is_what_was_asked_for(logs: Path, offset: int, limit: int, expected: bytes) -> None:
-    body, size = read_part(logs, "job/1.log", offset, limit)
+    body, size = read_part(logs, "job", 1, offset, limit)
     assert body == expected
     assert size == (10 if body else size)
 
@@ -59,22 +59,22 @@ def make_socket(path: Path) -> None:
 @pytest.mark.parametrize("make", [link, os.mkfifo, os.mkdir, make_socket])
 def test_only_plain_files_are_read(logs: Path, make: Callable[[Path], None]) -> None:
     make(logs / "job" / "2.log")
-    assert read_part(logs, "job/2.log", 0, 100) == (b"", 0)
+    assert read_part(logs, "job", 2, 0, 100) == (b"", 0)
 
 
 def test_the_folder_of_a_job_may_be_no_link(logs: Path, tmp_path: Path) -> None:
     (tmp_path / "1.log").write_bytes(b"secret")
     (logs / "linked").symlink_to(tmp_path)
-    assert read_part(logs, "linked/1.log", 0, 100) == (b"", 0)
-    for path in ("job/7.log", "nobody/1.log"):
-        assert read_part(logs, path, 0, 100) == (b"", 0)
+    assert read_part(logs, "linked", 1, 0, 100) == (b"", 0)
+    for job_id, attempt in (("job", 7), ("nobody", 1)):
+        assert read_part(logs, job_id, attempt, 0, 100) == (b"", 0)
 
 
 def test_no_descriptor_is_left_open(logs: Path) -> None:
     os.mkfifo(logs / "job" / "2.log")
     before = os.listdir("/proc/self/fd")
-    for path in ("job/1.log", "job/2.log", "job/3.log", "nobody/1.log"):
-        read_part(logs, path, 0, 100)
+    for job_id, attempt in (("job", 1), ("job", 2), ("job", 3), ("nobody", 1)):
+        read_part(logs, job_id, attempt, 0, 100)
     assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
