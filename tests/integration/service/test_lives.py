@@ -115,7 +115,7 @@ class Teller:
                 with suppress(Died):
                     await self.do(one)
                 await self.begin()
-                self.look_again()
+                self.look_again(may_vanish=one[0] == "retire")
             case ("fail", one):
                 with failpoints.armed("store.commit.before", "raise", only=1), suppress(InjectedFault):
                     await self.do(one)

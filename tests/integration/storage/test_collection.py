@@ -142,6 +142,7 @@ async def test_reading_anew_is_idle_and_leaves_the_thread_as_it_was(disk: LocalD
                 seen.append(look() >> 13)
             more = super().go_on(chunks)
             assert look() == before
+            assert before >> 13 != 3
             return more
 
     monkeypatch.setattr(local_disk, "Hashing", Watched)

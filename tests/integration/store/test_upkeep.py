@@ -201,6 +201,7 @@ async def test_a_key_is_known_by_its_row_and_a_deleted_one_as_such(store: Store)
 
 
 async def test_the_oldest_start_is_of_what_runs(store: Store) -> None:
+    assert upkeep.OLDEST_START.compile().params == {}  # else SQLite would look at every job there ever was
     assert await store.database.read(upkeep.find_oldest_start) is None
     ids = await store.submit(new_job(), new_job(), new_job())
     assert await store.database.read(upkeep.find_oldest_start) is None
