@@ -236,6 +236,9 @@ async def test_the_same_key_gives_the_same_backup_and_goes_on_where_one_broke_of
         for headers in ({}, {"Idempotency-Key": "other"}):
             answer = await daemon.client.post("/v1/backup", json={"directory": str(target)}, headers=headers)
             check_problem(answer, 422, "invalid-request", ["/directory"])
+        await back_up(daemon, tmp_path / "without a key")
+        answer = await daemon.client.post("/v1/backup", json={"directory": str(tmp_path / "without a key")})
+        check_problem(answer, 422, "invalid-request", ["/directory"])
         (target / "backup.json").unlink()  # as kill -9 leaves it
         for mark, headers in (("k", {"Idempotency-Key": "other"}), ("k", {}), ("", {})):
             (target / ".unfinished").write_text(mark)
