@@ -164,7 +164,7 @@ def _find_made(target: Path, key: str | None) -> Backup | None:
 
 
 def _is_begun(target: Path, key: str | None) -> bool:
-    """Tell whether an earlier try under this key left the folder as it is: only then may it be cleared. A key is never empty."""
+    """Tell whether an earlier try under this key left the folder as it is: only then is it cleared. A key is never empty."""
     with suppress(OSError, ValueError):
         return (target / UNFINISHED_NAME).read_text("utf-8") == key
     return False

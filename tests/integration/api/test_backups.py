@@ -282,6 +282,7 @@ async def test_a_file_that_is_missing_or_cut_is_told_and_restored_only_without(h
     inside = tmp_path / "b" / "assets" / torn["objectKey"]
     inside.chmod(0o600)
     inside.write_bytes(b"x444")
+    (tmp_path / "b" / "assets" / whole["objectKey"]).chmod(0o644)  # a copy of a backup that somebody made
     state = tmp_path / "state"
     with pytest.raises(RestoreRefused, match="3 assets have no whole file"):
         restore(tmp_path / "b", state)
