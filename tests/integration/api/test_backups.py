@@ -22,6 +22,7 @@ from tests.support.daemons import ASSETS, DEFAULT, JOBS, Daemon, check_problem, 
 from tests.support.disks import another_disk
 from tests.support.oracle import Told, check, examine
 from tests.support.scripted import DONE, Gate, scripted
+from tests.support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -318,6 +319,10 @@ async def test_a_restore_overwrites_nothing_and_takes_no_damaged_database(home: 
         with pytest.raises(RestoreRefused):
             restore(backup, state)
         assert os.listdir(state) == ["nexusd.lock"]
+    (backup / "nexusd.db").write_bytes(database)
+    ask(backup / "nexusd.db", "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(RestoreRefused, match="upgrade nexusd"):
+        restore(backup, state)
     (backup / "nexusd.db").write_bytes(database)
     for name in (".restoring", "assets"):  # a restore that was killed
         (state / name / "x").mkdir(parents=True)
