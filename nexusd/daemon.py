@@ -34,8 +34,9 @@ from nexusd.server import serve as serve_http
 from nexusd.service import Services, retention
 from nexusd.service.asset_retention import Retention, RetentionRules, look_after
 from nexusd.service.assets import AssetService
-from nexusd.service.backups import ASSETS_NAME, DATABASE_NAME, BackupService
+from nexusd.service.backups import DATABASE_NAME, BackupService
 from nexusd.service.companies import CompanyService
+from nexusd.service.feed import Feed
 from nexusd.service.jobs import JobService
 from nexusd.service.logs import LogService
 from nexusd.service.pauses import PauseService
@@ -45,8 +46,10 @@ from nexusd.service.source_tasks import SourceTaskService
 from nexusd.service.status import StatusService
 from nexusd.service.storage import StorageService
 from nexusd.service.streams import StreamService
+from nexusd.service.waiting import WaitService
 from nexusd.service.why import WhyService
 from nexusd.storage import LocalDisk
+from nexusd.storage.local_disk import PROVIDER_NAME
 from nexusd.storage.room import Room
 from nexusd.store import companies, queries
 from nexusd.store.database import open_database
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
 
     from nexusd.renderers.registry import Registry
     from nexusd.settings import Settings
+    from nexusd.storage import Provider
     from nexusd.store.database import Database
 
 logger = logging.getLogger("nexusd")
@@ -159,6 +163,7 @@ async def serve(
         async with trio.open_nursery() as around:
             around.start_soon(systemd.feed_watchdog, name="watchdog")
             around.start_soon(retention.run, database, hub, _find_event_limits(settings), name="retention")
+            await around.start(services.feed.run, name="feed")
             around.start_soon(look_after, services.storage, _make_retention(settings, workshop), name="look after the storage")
             if settings.idle_exit_seconds is not None:
                 has_work = partial(database.read, queries.has_active_jobs, circumstances.job_types)
@@ -199,7 +204,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
     wanted = None if settings.sandbox == "auto" else Level(settings.sandbox)
     return Workshop(
         database=database,
-        storage=LocalDisk(settings.state_directory / ASSETS_NAME),
+        storage=await _open_storage(settings, database),
         registry=registry.adjusted(settings.timeout_seconds_per_type, settings.memory_max_bytes_per_type),
         work_directory=settings.state_directory / "work",
         log_directory=settings.state_directory / "logs",
@@ -215,6 +220,20 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         tell_log=hub.publish_log,
         room=Room(settings.state_directory, settings.min_free_bytes),
     )
+
+
+async def _open_storage(settings: Settings, database: Database) -> Provider:
+    """Return the place for files. Raises UnsafePath, InvalidSettings, StorageRefused."""
+    if settings.storage_provider == PROVIDER_NAME:
+        return LocalDisk(settings.state_directory / "assets")
+    if settings.s3_bucket is None:
+        raise InvalidSettings("storage_provider is s3, and s3_bucket is not set")
+    try:
+        from nexusd.storage.s3 import Place, open_s3
+    except ModuleNotFoundError as missing:
+        raise InvalidSettings(f"storage_provider s3 needs {missing.name}: pip install 'nexusd[s3]'") from missing
+    first = (await database.read(companies.find, 1, None)).items[0]  # made with the database, and it stays
+    return await open_s3(Place(settings.s3_bucket, settings.s3_endpoint, settings.s3_region, settings.s3_prefix), first.id)
 
 
 def _make_retention(settings: Settings, workshop: Workshop) -> Retention | None:
@@ -237,6 +256,8 @@ def _make_services(
 ) -> Services:
     database, registry = workshop.database, workshop.registry
     known = CompanyService(database)
+    feed = Feed(database, hub)
+    jobs = JobService(database, known, registry, circumstances, hub)
     running = circumstances.limits
     limits = contract.Limits(
         running_jobs=running.total,
@@ -256,7 +277,7 @@ def _make_services(
     containment = contract.Containment(level=held.level.value, processes=held.process_bound, refused=dict(held.refusals))
     return Services(
         companies=known,
-        jobs=JobService(database, known, registry, circumstances, hub),
+        jobs=jobs,
         logs=LogService(database, hub, known, workshop.log_directory),
         source_tasks=SourceTaskService(database, known),
         why=WhyService(database, known, registry, circumstances, hub, workshop.room),
@@ -264,7 +285,9 @@ def _make_services(
         storage=StorageService(database, workshop.storage),
         pauses=PauseService(database, hub, registry),
         backups=BackupService(settings.state_directory, workshop.storage if isinstance(workshop.storage, LocalDisk) else None),
-        streams=StreamService(database, hub, known),
+        feed=feed,
+        streams=StreamService(database, feed, known),
+        waiting=WaitService(feed, known, jobs),
         renderers=RendererService(registry),
         status=StatusService(
             database,

@@ -4,7 +4,9 @@ NexusdError
 ├── RequestError                 the caller's doing: another request would succeed
 │   ├── InvalidRequest           well-formed, but a field is wrong; names each one
 │   ├── MalformedRequest         not readable at all: bad JSON, a bad header
+│   ├── DigestMismatch           a body is not the one that its digest promised
 │   ├── PayloadTooLarge          a body passed its stated limit
+│   ├── RangeNotSatisfiable      a range of bytes lies past the end of the file
 │   ├── UnsupportedMediaType     a body of a kind this route does not take
 │   ├── Forbidden                a stranger, a browser, or a wrong Host
 │   ├── NotFound                 no such company, job, asset, renderer or route
@@ -26,6 +28,7 @@ NexusdError
 │   ├── UnsafePath               a directory or socket has another owner or a loose mode
 │   ├── UnsafeDatabase           a pragma did not take, or the schema is newer than this program
 │   ├── SandboxRefused           children cannot be held as strongly as the settings ask
+│   ├── StorageRefused           the place for files does not answer, or lets the daemon not in
 │   ├── RestoreRefused           a backup cannot be restored; nothing was
 │   └── InvalidSettings          a setting cannot be used
 ├── CannotAdvance                a transition that the job's state machine does not have
@@ -78,11 +81,25 @@ class MalformedRequest(RequestError):
     title = "The request cannot be read"
 
 
+class DigestMismatch(RequestError):
+    """A body is not what the digest that came along says; nothing was stored."""
+
+    slug = "digest-mismatch"
+    title = "The body does not have its digest"
+
+
 class PayloadTooLarge(RequestError):
     """A body passed its bound."""
 
     slug = "payload-too-large"
     title = "The body is too large"
+
+
+class RangeNotSatisfiable(RequestError):
+    """None of the bytes that were asked for is there."""
+
+    slug = "range-not-satisfiable"
+    title = "There are no such bytes"
 
 
 class UnsupportedMediaType(RequestError):
@@ -243,6 +260,13 @@ class SandboxRefused(StartRefused):
 
     slug = "sandbox-refused"
     title = "The sandbox cannot be made"
+
+
+class StorageRefused(StartRefused):
+    """The place where the files are to be does not answer, or does not let the daemon in."""
+
+    slug = "storage-refused"
+    title = "The storage cannot be used"
 
 
 class RestoreRefused(StartRefused):

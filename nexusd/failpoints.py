@@ -53,6 +53,7 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "service.submit.after": "it is stored, the client does not know",
         "service.cancel.before": "a cancel is about to be asked for",
         "service.cancel.after": "it was asked for, or refused, and the client does not know",
+        "service.snapshot.after": "a stream has read how things stand and does not follow yet",
         "service.delete.before": "an asset is about to be deleted",
         "service.delete.after": "its row is, its file is still there",
         "server.answer.before": "the head of an answer is about to be sent",

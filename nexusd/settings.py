@@ -26,6 +26,7 @@ from nexusd.errors import InvalidSettings
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
 DAY_SECONDS = 86_400
+FOLDER = "[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
 def config_file() -> Path:
@@ -86,6 +87,16 @@ class Settings(BaseSettings):
     """How old events may become before they go; 0 = no limit."""
     event_retention_count: Annotated[int, Field(ge=0)] = 1_000_000
     """How many of the newest events are kept; 0 = no limit."""
+    storage_provider: Literal["local_disk", "s3"] = "local_disk"
+    """Where the assets' files are; rows remember theirs."""
+    s3_bucket: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$")] | None = None
+    """The bucket, which must exist. The credentials come from the environment's AWS_*."""
+    s3_endpoint: Annotated[str, Field(pattern=r"^https?://[^/\s?#]+(/[^\s?#]*)?$")] | None = None
+    """The address of a store that is not Amazon's."""
+    s3_region: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
+    """In place of AWS_REGION."""
+    s3_prefix: Annotated[str, Field(pattern=rf"^({FOLDER}(/{FOLDER})*)?$", max_length=400)] = ""
+    """The folder of the bucket that is this daemon's alone."""
     min_free_bytes: Annotated[int, Field(ge=0)] | None = None
     """Below it no job starts, and uploads are refused. None is 1 GiB, or 2 % of the disk if that is less."""
     asset_max_age_seconds: Annotated[float, Field(gt=0)] | None = None

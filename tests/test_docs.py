@@ -195,14 +195,17 @@ def test_curl_examples_are_answered(home: Path, environment: dict[str, str]) -> 
     )
     (home / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     socket = f"{environment['XDG_RUNTIME_DIR']}/nexusd/nexusd.sock"
-    job = ""
+    job = asset = ""
     assert examples.splitlines()[0] == "SOCKET=$XDG_RUNTIME_DIR/nexusd/nexusd.sock"
     with httpx.Client(transport=httpx.HTTPTransport(uds=socket), timeout=COMMAND_SECONDS) as client:
         for command in examples.splitlines()[1:]:
-            response = client.send(to_request(client, command.replace("$SOCKET", socket).replace("$JOB", job), home))
+            known = command.replace("$SOCKET", socket).replace("$JOB", job).replace("$ASSET", asset)
+            response = client.send(to_request(client, known, home))
             assert response.is_success, f"{command}\n{response.text}"
             if response.status_code == httpx.codes.ACCEPTED:
                 job = response.json()["jobId"]
+            if response.status_code == httpx.codes.CREATED:
+                asset = response.json()["id"]
 
 
 def to_request(client: httpx.Client, command: str, folder: Path) -> httpx.Request:
@@ -210,6 +213,8 @@ def to_request(client: httpx.Client, command: str, folder: Path) -> httpx.Reques
     words = iter(shlex.split(command))
     assert next(words) == "curl"
     url, body, headers = "", None, {}
+    fields: dict[str, str] = {}
+    files: dict[str, tuple[str, bytes]] = {}
     for word in words:
         match word:
             case "-s" | "-N":
@@ -222,8 +227,21 @@ def to_request(client: httpx.Client, command: str, folder: Path) -> httpx.Reques
             case "-d":
                 body = next(words).encode()
                 json.loads(body)
+            case "-F":
+                name, value = next(words).split("=", 1)
+                if value.startswith("@"):
+                    files[name] = value[1:], (folder / value[1:]).read_bytes()
+                else:
+                    fields[name] = value
+            case "-C":
+                assert next(words) == "-"
+                headers["Range"] = "bytes=3-"  # as after an interruption
+            case "-o":
+                next(words)
             case "--data-binary":
                 body = (folder / next(words).removeprefix("@")).read_bytes()
             case _:
                 url = word
+    if files:
+        return client.build_request("POST", url, headers=headers, data=fields, files=files)
     return client.build_request("GET" if body is None else "POST", url, headers=headers, content=body)

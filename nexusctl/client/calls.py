@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
 UPLOAD_CHUNK_BYTES: Final = 64 * 1024
+ALL_EVENTS_PATH: Final = "/v1/events"
 _ERROR_STATUS: Final = 400
 _SHOWN_BYTES: Final = 200
 
@@ -152,14 +153,24 @@ def get_log(company: str, job_id: str, *, attempt: int | None, offset: int, raw:
     return Call("GET", _jobs(company, job_id, "log"), LogPage, params=params)
 
 
-def follow_log_path(company: str, job_id: str, *, attempt: int | None) -> str:
-    """Where a log is followed."""
-    return _jobs(company, job_id, "log") + "?follow=true" + (f"&attempt={attempt}" if attempt is not None else "")
+def log_path(company: str, job_id: str) -> str:
+    """Where a log is."""
+    return _jobs(company, job_id, "log")
+
+
+def wait_job(company: str, job_id: str, timeout_seconds: float) -> Call[Job]:
+    """A job once it is over. The answer has no body when it is not by then."""
+    return Call("GET", _jobs(company, job_id, "wait"), Job, params={"timeout": f"{timeout_seconds:.3f}"})
 
 
 def job_events_path(company: str, job_id: str) -> str:
     """Where a job's stream is."""
     return _jobs(company, job_id, "events")
+
+
+def company_events_path(company: str) -> str:
+    """Where a company's stream is."""
+    return _path("v1", "companies", company, "events")
 
 
 def upload_asset(

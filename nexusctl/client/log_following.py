@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from nexusctl.client.calls import parse_model
-from nexusctl.errors import BadAnswer
-from nexusctl.sse import Frame, FrameTooLarge, Parser
+from nexusctl.client.reader import Reader
 from nexusd.contract.logs import LogEndEvent, LogEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from nexusctl.sse import Frame
     from nexusd.contract.jobs import Job
 
 _MODELS: Final[dict[str, type[LogEvent] | type[LogEndEvent]]] = {"log": LogEvent, "end": LogEndEvent}
@@ -38,29 +38,26 @@ class LogFrame:
     document: dict[str, Any]
 
 
-class LogFollowing:
-    """One reader of one job's log, across any number of connections: `connected`, `receive` …, then `connected` again."""
+class LogFollowing(Reader[LogFrame]):
+    """One reader of one job's log: through all attempts, or of the one that is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, attempt: int | None = None) -> None:
+        super().__init__()
         self.position: int | None = None
-        self.finished = False
-        self._parser = Parser()
+        self._attempt = attempt
+
+    @property
+    def params(self) -> Mapping[str, list[str]]:
+        """To follow, and what."""
+        return {"follow": ["true"]} | ({} if self._attempt is None else {"attempt": [str(self._attempt)]})
 
     def connected(self) -> dict[str, str]:
         """Begin a connection; return the headers to send."""
-        self._parser = Parser()
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        if self.position is not None:
-            headers["Last-Event-ID"] = str(self.position)
-        return headers
+        return self._connect(self.position)
 
     def receive(self, chunk: bytes) -> Iterator[LogFrame]:
         """Take bytes of the stream; return the frames that they complete. Raises BadAnswer."""
-        try:
-            frames = self._parser.feed(chunk)
-        except FrameTooLarge as error:
-            raise BadAnswer(f"cannot follow the log: {error}") from None
-        for frame in frames:
+        for frame in self._feed(chunk):
             if not self.finished and (told := self._take(frame)) is not None:
                 yield told
         self._advance(self._parser.last_event_id)  # keep-alives are no frames, and carry it too

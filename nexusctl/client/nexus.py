@@ -1,35 +1,28 @@
-"""The synchronous client: the calls of `calls`, over httpx and a Unix socket.
+"""The synchronous client: the API as methods of one object.
 
-Owns the transport, its deadlines, and trying again: while the daemon is away a call is repeated, within the patience
-(every call of `calls` may be). Finding or starting a daemon is `autostart`'s; what to send and how to read it is `calls`'
-and `following`'s.
-
-Invariants:
-1. An error on the wire leaves here as a NexusctlError; no exception of httpx does.
-2. Answers other than streams and contents are read whole and are bounded by ANSWER_MAX_BYTES.
+What to send and how to read it is `calls`'; the connections are `transport`'s; streams that go on after a break are `streams`';
+finding or starting a daemon is `autostart`'s.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from nexusctl.client import calls
-from nexusctl.client.following import Following, StreamEvent
+from nexusctl.client import calls, streams, waiting
+from nexusctl.client.following import Following
+from nexusctl.client.frames import EVENTS
 from nexusctl.client.log_following import LogFollowing
 from nexusctl.client.patience import Patience
-from nexusctl.errors import BadAnswer, NexusctlError, Refused, Unreachable
-from nexusd.contract.base import Answer
+from nexusctl.client.transport import Transport, reason_of
 from nexusd.contract.companies import DEFAULT_COMPANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
-    from types import TracebackType
 
-    from nexusctl.client.calls import Call
+    from nexusctl.client.frames import StreamEvent
     from nexusctl.client.log_following import LogFrame
     from nexusd.contract.assets import Asset, AssetList
     from nexusd.contract.companies import Company
@@ -39,43 +32,26 @@ if TYPE_CHECKING:
     from nexusd.contract.status import Health, Status
     from nexusd.contract.why import Why
 
-AnswerT = TypeVar("AnswerT", bound=Answer)
-
-CONNECT_SECONDS: Final = 5.0
-ANSWER_SECONDS: Final = 30.0
-STREAM_SILENCE_SECONDS: Final = 45.0  # three of the daemon's keep-alives
-ANSWER_MAX_BYTES: Final = 64 * 1024 * 1024
-_OK: Final = 200
-_NO_CONTENT: Final = 204
 _PARTIAL: Final = 206
-_UNAVAILABLE: Final = 503
-_HANGS: Final = (httpx.ReadTimeout, httpx.WriteTimeout)
 
 
-class Nexus:
-    """One daemon, seen as one company. Use as a context manager; not for use by several threads at once."""
+class Nexus(Transport):
+    """One daemon, seen as one company. Use as a context manager; not for use by several threads at once.
 
-    def __init__(self, socket: Path, company: str = DEFAULT_COMPANY, *, patience: Patience | None = None) -> None:
-        self.company = company
-        self._patience = patience or Patience()
-        self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket), verify=False),
-            base_url="http://nexusd",
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            trust_env=False,
-        )
+    A stream without a byte for `silence_seconds` is taken for dead and opened again.
+    """
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    def __init__(
+        self,
+        socket: Path,
+        company: str = DEFAULT_COMPANY,
+        *,
+        patience: Patience | None = None,
+        silence_seconds: float = streams.SILENCE_SECONDS,
     ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+        super().__init__(socket, patience or Patience())
+        self.company = company
+        self._silence_seconds = silence_seconds
 
     def submit(self, submission: JobSubmission, *, key: str) -> JobAccepted:
         """Submit a job under an idempotency key; on return it is durable."""
@@ -139,30 +115,9 @@ class Nexus:
         A lost or ended connection is made again after a pause and resumed by place. Raises Refused when there is no such job
         or attempt, Unreachable when the daemon stays away longer than the patience.
         """
-        following = LogFollowing()
-        while True:
-            reason = "nexusd ended the stream"
-            try:
-                yield from self._follow_log_once(job_id, attempt, following)
-            except httpx.TransportError as error:
-                reason = _reason(error)
-            except Refused as refused:
-                if refused.status != _UNAVAILABLE:
-                    raise
-                reason = str(refused)
-            if following.finished:
-                return
-            self._patience.failed(reason)
-
-    def _follow_log_once(self, job_id: str, attempt: int | None, following: LogFollowing) -> Iterator[LogFrame]:
-        path = calls.follow_log_path(self.company, job_id, attempt=attempt)
-        with self._open_stream(path, following.connected(), silence_seconds=STREAM_SILENCE_SECONDS) as response:
-            if response.status_code != _NO_CONTENT:
-                for chunk in response.iter_raw():
-                    self._patience.answered()
-                    yield from following.receive(chunk)
-                return
-        yield from following.conclude(self.call(calls.get_job(self.company, job_id)))
+        reader = LogFollowing(attempt)
+        stream = streams.Stream(self, calls.log_path(self.company, job_id), {}, self._silence_seconds)
+        return stream.follow(reader, lambda: reader.conclude(self.get_job(job_id)))
 
     def read_raw_piece(self, job_id: str, piece: LogEvent) -> bytes:
         """Return the bytes of a piece of a log: those of its text, asked for anew where that may stand for others."""
@@ -229,29 +184,6 @@ class Nexus:
         """Return whether the daemon is ready. Raises Refused when it is not."""
         return self.call(calls.health())
 
-    def call(self, call: Call[AnswerT]) -> AnswerT:
-        """Send a call and read its answer."""
-        return call.parse(self.send(call))
-
-    def send(self, call: Call[AnswerT]) -> bytes:
-        """Send a call and return the body of its answer as it came. Raises Refused, BadAnswer or Unreachable."""
-        while True:
-            try:
-                body = self._send_once(call)
-            except httpx.TransportError as error:
-                if isinstance(error, _HANGS):
-                    raise Unreachable(_reason(error), hint="see the daemon's log") from None
-                self._patience.failed(_reason(error))
-            except httpx.HTTPError as error:
-                raise BadAnswer(f"cannot read the daemon's answer: {error}") from None
-            except Refused as refused:
-                if refused.status != _UNAVAILABLE:
-                    raise
-                self._wait_available(refused)
-            else:
-                self._patience.answered()
-                return body
-
     def download_asset(self, asset_id: str) -> Iterator[bytes]:
         """Return an asset's bytes in chunks; a lost connection is made again where it broke off."""
         path = calls.asset_content_path(self.company, asset_id)
@@ -259,10 +191,10 @@ class Nexus:
         while True:
             headers = {"Range": f"bytes={offset}-"} if offset else {}
             try:
-                with self._open_stream(path, headers) as response:
+                with self.open_stream(path, headers) as response:
                     skip = 0 if response.status_code == _PARTIAL else offset
                     for chunk in response.iter_raw():
-                        self._patience.answered()
+                        self.patience.answered()
                         fresh = chunk[skip:]
                         skip = max(0, skip - len(chunk))
                         offset += len(fresh)
@@ -270,85 +202,44 @@ class Nexus:
                             yield fresh
                     return
             except httpx.TransportError as error:
-                self._patience.failed(_reason(error))
+                self.patience.failed(reason_of(error))
 
     def follow_job(self, job_id: str, *, last_event_id: int | None = None, company: str | None = None) -> Iterator[StreamEvent]:
         """Return a job's events as they happen, each once, until its terminal status. `company` is the job's, if not this one.
 
-        A lost or ended connection is made again after a pause and resumed by id. Raises Refused when there is no such job,
+        A lost, silent or ended connection is made again after a pause and resumed by id. What cannot be resumed is told by a
+        `reset`, after which the job's status as it stands comes as an event. Raises Refused when there is no such job,
         Unreachable when the daemon stays away longer than the patience.
         """
-        following = Following(last_event_id)
-        while True:
-            reason = "nexusd ended the stream"
-            try:
-                yield from self._follow_once(company or self.company, job_id, following)
-            except httpx.TransportError as error:
-                reason = _reason(error)
-            except Refused as refused:
-                if refused.status != _UNAVAILABLE:
-                    raise
-                reason = str(refused)
-            if following.finished:
-                return
-            self._patience.failed(reason)
+        return streams.follow_job(self, company or self.company, job_id, last_event_id, self._silence_seconds)
 
-    def _follow_once(self, company: str, job_id: str, following: Following) -> Iterator[StreamEvent]:
-        path = calls.job_events_path(company, job_id)
-        with self._open_stream(path, following.connected(), silence_seconds=STREAM_SILENCE_SECONDS) as response:
-            if response.status_code != _NO_CONTENT:
-                for chunk in response.iter_raw():
-                    for event in following.receive(chunk):
-                        self._patience.answered()
-                        yield event
-                return
-        yield from following.conclude(self.call(calls.get_job(company, job_id)))
+    def follow_company(
+        self,
+        company: str | None = None,
+        *,
+        types: Iterable[str] | None = None,
+        after: int | None = None,
+        snapshot: bool = False,
+    ) -> Iterator[StreamEvent]:
+        """Return a company's events as they happen, each once, for ever: after an id, else from now on.
 
-    @contextmanager
-    def _open_stream(
-        self, path: str, headers: Mapping[str, str], *, silence_seconds: float = ANSWER_SECONDS
-    ) -> Iterator[httpx.Response]:
-        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=silence_seconds)
-        with self._http.stream("GET", path, headers={"Accept-Encoding": "identity", **headers}, timeout=timeout) as response:
-            if calls.is_error(response.status_code):
-                raise self._read_problem(response)
-            yield response
+        With `snapshot`, and no id that can be resumed from, the stream begins with what is not over yet: `snapshot.begin`, one
+        `snapshot` for each job, `snapshot.end`. The same comes after every `reset`, asked for or not. A snapshot whose
+        connection broke begins anew: forget at each `snapshot.begin` what was told before it.
 
-    def _send_once(self, call: Call[AnswerT]) -> bytes:
-        headers = {"Accept-Encoding": "identity", "Accept": "application/json", **call.headers}
-        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=None if call.is_long else ANSWER_SECONDS)
-        with self._http.stream(
-            call.method, call.path, params=dict(call.params) or None, headers=headers, content=call.content(), timeout=timeout
-        ) as response:
-            if calls.is_error(response.status_code):
-                raise self._read_problem(response)
-            return _read_bounded(response)
+        Raises as `follow_job` does; with a patience of FOR_EVER the daemon may stay away as long as it likes.
+        """
+        path = calls.company_events_path(company or self.company)
+        following = Following(after, EVENTS, snapshot=snapshot)
+        return streams.follow_events(self, path, types, following, self._silence_seconds)
 
-    def _read_problem(self, response: httpx.Response) -> NexusctlError:
-        return calls.read_problem(response.status_code, _read_bounded(response), response.headers.get("Retry-After"))
+    def follow_all(
+        self, *, types: Iterable[str] | None = None, after: int | None = None, snapshot: bool = False
+    ) -> Iterator[StreamEvent]:
+        """Return the events of all companies, as `follow_company` does those of one."""
+        following = Following(after, EVENTS, snapshot=snapshot)
+        return streams.follow_events(self, calls.ALL_EVENTS_PATH, types, following, self._silence_seconds)
 
-    def _wait_available(self, refused: Refused) -> None:
-        """Pause as the daemon asks. Raises `refused` when the patience is used up."""
-        try:
-            self._patience.failed(str(refused), pause_seconds=refused.retry_after_seconds)
-        except Unreachable:
-            raise refused from None
-
-
-def _read_bounded(response: httpx.Response) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    for chunk in response.iter_raw():
-        size += len(chunk)
-        if size > ANSWER_MAX_BYTES:
-            raise BadAnswer(f"the daemon's answer is longer than {ANSWER_MAX_BYTES} bytes")
-        parts.append(chunk)
-    return b"".join(parts)
-
-
-def _reason(error: httpx.TransportError) -> str:
-    if isinstance(error, httpx.TimeoutException):
-        return "nexusd did not answer in time"
-    if isinstance(error, httpx.ConnectError):
-        return "nexusd is not running"
-    return "the connection to nexusd broke"
+    def wait_job(self, job_id: str, *, timeout_seconds: float | None = None) -> Job | None:
+        """Return the job as soon as it is over; None when it is not within the timeout."""
+        return waiting.wait_job(self, self.company, job_id, timeout_seconds)

@@ -1,21 +1,22 @@
-"""How long to try again, and how long to pause in between.
+"""How long to try again, and what to do meanwhile.
 
-Owns the back-off after a connection failed: exponential with jitter, bounded in total. Owns no request; what to do about a dead
-daemon (start another) is the `revive` that it is given.
+Owns the time since the daemon last answered. Owns no request; what to do about a dead daemon (start another) is the `revive`
+that it is given; how long the pauses are is `backoff`'s.
 """
 
 from __future__ import annotations
 
-import random
+import math
 import time
 from collections.abc import Callable
 from typing import Final
 
+from nexusctl.client.backoff import Backoff
 from nexusctl.errors import Unreachable
 
 PATIENCE_SECONDS: Final = 30.0
-_FIRST_PAUSE_SECONDS: Final = 0.05
-_LONGEST_PAUSE_SECONDS: Final = 1.0
+FOR_EVER: Final = math.inf
+"""The patience of a client that never gives up."""
 
 Revive = Callable[[float], bool]
 Notice = Callable[[str], None]
@@ -40,19 +41,25 @@ class Patience:
         self._seconds = seconds
         self._revive = revive
         self._notice = notice
-        self._clock = clock
+        self.clock = clock
         self._sleep = sleep
         self._lost_at: float | None = None
-        self._pause = _FIRST_PAUSE_SECONDS
+        self._backoff = Backoff()
 
     def answered(self) -> None:
         """Forget the failures."""
         self._lost_at = None
-        self._pause = _FIRST_PAUSE_SECONDS
+        self._backoff.reset()
 
-    def failed(self, reason: str, *, pause_seconds: float | None = None) -> None:
-        """Pause before another try. Raises Unreachable when the patience is used up, or when reviving fails."""
-        now = self._clock()
+    def failed(
+        self, reason: str, *, pause_seconds: float = 0.0, backoff: Backoff | None = None, until: float = math.inf
+    ) -> None:
+        """Pause before another try, as long as `backoff` says and `pause_seconds` at least, but not past `until`.
+
+        A daemon that was revived just now is asked at once. Raises Unreachable when the patience is used up, or when reviving
+        fails.
+        """
+        now = self.clock()
         if self._lost_at is None:
             self._lost_at = now
             if self._notice is not None:
@@ -60,7 +67,9 @@ class Patience:
         silent_seconds = now - self._lost_at
         if silent_seconds > self._seconds:
             raise Unreachable(f"nexusd has not answered for {silent_seconds:.0f} seconds: {reason}")
+        pacing = backoff or self._backoff
         if self._revive is not None and self._revive(silent_seconds):
-            self._pause = _FIRST_PAUSE_SECONDS
-        self._sleep(pause_seconds if pause_seconds is not None else self._pause * random.uniform(0.5, 1.5))
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE_SECONDS)
+            pacing.reset()
+            return
+        seconds = pause_seconds + pacing.take_seconds()
+        self._sleep(max(0.0, min(seconds, until - now)))

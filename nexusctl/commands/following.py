@@ -14,7 +14,7 @@ from nexusd.contract.events import JobEvent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nexusctl.client.following import StreamEvent
+    from nexusctl.client.frames import StreamEvent
     from nexusctl.client.nexus import Nexus
     from nexusctl.commands.session import Session
     from nexusctl.output.screen import Screen

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SCHEMAS: Final = "#/components/schemas/"
 EVENT_STREAM: Final = "text/event-stream"
+PROBLEM_CONTENT: Final = {PROBLEM_CONTENT_TYPE: {"schema": {"$ref": SCHEMAS + Problem.__name__}}}
 
 
 def services(request: Request) -> Services:
@@ -40,8 +41,7 @@ def document(status: int, model: type[BaseModel] | None, description: str) -> di
     success: dict[str, Any] = {"description": description}
     if model is not None:
         success["model"] = model
-    schema = {"schema": {"$ref": SCHEMAS + Problem.__name__}}
-    return {status: success, "default": {"description": "A problem, RFC 9457.", "content": {PROBLEM_CONTENT_TYPE: schema}}}
+    return {status: success, "default": {"description": "A problem, RFC 9457.", "content": PROBLEM_CONTENT}}
 
 
 def document_stream(description: str) -> dict[int | str, dict[str, Any]]:
@@ -54,6 +54,12 @@ def document_stream(description: str) -> dict[int | str, dict[str, Any]]:
 def document_header(name: str, schema: Mapping[str, Any], description: str) -> dict[str, Any]:
     """Return the `openapi_extra` of a route that reads a header by itself."""
     return {"parameters": [{"name": name, "in": "header", "schema": schema, "description": description}]}
+
+
+def document_headers(descriptions: Mapping[str, str]) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route that reads headers by itself, each a text."""
+    found = [document_header(name, {"type": "string"}, description) for name, description in descriptions.items()]
+    return {"parameters": [parameter for one in found for parameter in one["parameters"]]}
 
 
 def document_body(model: type[BaseModel]) -> dict[str, Any]:

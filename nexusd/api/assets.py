@@ -9,37 +9,54 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 
-from nexusd.api.answers import answer, document, document_header, services
-from nexusd.api.bodies import announced_bytes
+from nexusd.api.answers import PROBLEM_CONTENT, answer, document, document_headers, services
+from nexusd.api.bodies import BINARY
 from nexusd.api.files import FileAnswer
+from nexusd.api.problems import to_response
+from nexusd.api.ranges import find_range
 from nexusd.api.routes import StrictRoute
-from nexusd.contract.assets import Asset, AssetList, AssetQuery, AssetUpload
-from nexusd.errors import UnsupportedMediaType
+from nexusd.api.uploads import FORM, open_upload
+from nexusd.contract.assets import UPLOAD_FIELDS, Asset, AssetList, AssetQuery, AssetUpload, ContentQuery
+from nexusd.errors import RangeNotSatisfiable
 from nexusd.store.assets import AssetFilter
 
 router = APIRouter(prefix="/v1/companies/{company}/assets", tags=["assets"], route_class=StrictRoute)
 
-BINARY: Final = "application/octet-stream"
-MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
 SHOWN_INLINE: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf", "text/plain"})
 """What a browser may show without running anything of it; SVG and HTML are not."""
-UPLOAD_BODY: Final = {
-    "requestBody": {"required": True, "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}}
+FILE: Final = {"type": "string", "format": "binary"}
+FORM_SCHEMA: Final = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": FILE} | {name: {"type": "string"} for name in sorted(UPLOAD_FIELDS)},
 }
-CONTENT: Final = document(200, None, "The bytes.") | {304: {"description": "Unchanged: the ETag matches."}}
-CONDITIONAL: Final = document_header("If-None-Match", {"type": "string"}, "An ETag: the bytes are sent only when they differ.")
-CONTENT[200]["content"] = {BINARY: {"schema": {"type": "string", "format": "binary"}}}
+DIGEST: Final = "sha-256 or sha-512 of the body: another body is refused and not stored."
+UPLOAD: Final = document_headers({"Content-Digest": f"{DIGEST} RFC 9530.", "Digest": f"{DIGEST} RFC 3230."}) | {
+    "requestBody": {"required": True, "content": {BINARY: {"schema": FILE}, FORM: {"schema": FORM_SCHEMA}}}
+}
+CONTENT: Final = document(200, None, "The bytes.") | {
+    206: {"description": "The bytes that Range asked for."},
+    304: {"description": "Unchanged: the ETag matches."},
+    416: {"description": "No such bytes; Content-Range says how many there are.", "content": PROBLEM_CONTENT},
+}
+CONTENT[200]["content"] = CONTENT[206]["content"] = {BINARY: {"schema": FILE}}
+CONDITIONAL: Final = document_headers(
+    {
+        "If-None-Match": "An ETag: the bytes are sent only when they differ.",
+        "Range": "One range of bytes, `bytes=0-99`, `bytes=100-` or `bytes=-100`; for GET.",
+        "If-Range": "An ETag: Range counts only when it is still this one.",
+    }
+)
+NEVER_RUN: Final = "sandbox; default-src 'none'"
+"""What a browser shows of any asset runs nothing, loads nothing and is of no origin."""
 
 
-@router.post("", status_code=201, responses=document(201, Asset, "Stored."), openapi_extra=UPLOAD_BODY)
+@router.post("", status_code=201, responses=document(201, Asset, "Stored."), openapi_extra=UPLOAD)
 async def upload_asset(request: Request, company: str, upload: Annotated[AssetUpload, Query()]) -> Response:
-    """Store the body as a file. Its Content-Type is kept as the asset's."""
-    content_type = request.headers.get("content-type", BINARY).partition(";")[0].strip().lower()
-    if not MEDIA_TYPE.fullmatch(content_type) or content_type.startswith("multipart/"):
-        raise UnsupportedMediaType(f"the body must be the file itself, and Content-Type its media type, not {content_type!r}")
-    assets = services(request).assets
-    async with aclosing(request.stream()) as body:
-        asset = await assets.upload(company, upload, content_type, body, announced_bytes(request))
+    """Store a file: the body with its Content-Type, or the one file of a form, whose fields may say what the query can."""
+    incoming = open_upload(request, upload)
+    async with aclosing(incoming.body):
+        asset = await services(request).assets.upload(company, incoming)
     return answer(asset, 201, {"Location": f"/v1/companies/{company}/assets/{asset.id}"})
 
 
@@ -83,20 +100,30 @@ async def unpin_asset(request: Request, company: str, asset_id: str) -> Response
 
 @router.get("/{asset_id}/content", response_class=Response, responses=CONTENT, openapi_extra=CONDITIONAL)
 @router.head("/{asset_id}/content", response_class=Response, responses=CONTENT, openapi_extra=CONDITIONAL)
-async def get_content(request: Request, company: str, asset_id: str) -> Response:
-    """Send the bytes. The ETag is the sha256."""
+async def get_content(request: Request, company: str, asset_id: str, query: Annotated[ContentQuery, Query()]) -> Response:
+    """Send the bytes, or a range of them. The ETag is the sha256. SVG and HTML are for saving, unless `inline` is given."""
     assets = services(request).assets
     asset = await assets.get(company, asset_id)
     headers = {
         "ETag": f'"{asset.sha256}"',
-        "Content-Disposition": _disposition(asset),
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": _disposition(asset, query),
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": NEVER_RUN,
         "Cache-Control": "private, no-cache",
     }
     if _matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return FileAnswer(await assets.open(asset), asset.byte_size, asset.content_type, headers)
+    try:
+        wanted = None if request.method == "HEAD" else find_range(request.headers, asset.byte_size, headers["ETag"])
+    except RangeNotSatisfiable as error:
+        return to_response(error, {"Content-Range": f"bytes */{asset.byte_size}", "Accept-Ranges": "bytes"})
+    file = await assets.open(asset)
+    headers["Content-Type"] = asset.content_type  # as it is stored: no charset is made up
+    if wanted is None:
+        return FileAnswer(file, range(asset.byte_size), 200, headers)
+    headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{asset.byte_size}"
+    return FileAnswer(file, wanted, 206, headers)
 
 
 def _matches(wanted: str | None, etag: str) -> bool:
@@ -104,9 +131,10 @@ def _matches(wanted: str | None, etag: str) -> bool:
     return wanted is not None and any(tag.strip().removeprefix("W/") in {"*", etag} for tag in wanted.split(","))
 
 
-def _disposition(asset: Asset) -> str:
+def _disposition(asset: Asset, query: ContentQuery) -> str:
     """Source: RFC 6266, with the name as RFC 8187 has it."""
     name = asset.original_filename or asset.id
-    kind = "inline" if asset.content_type in SHOWN_INLINE else "attachment"
+    is_shown = not query.download and (query.inline or asset.content_type in SHOWN_INLINE)
+    kind = "inline" if is_shown else "attachment"
     plain = re.sub(r"[^A-Za-z0-9 ._-]", "_", name)
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"

@@ -1,10 +1,11 @@
-"""JSON bodies: bounded while they arrive, then parsed and checked in one go."""
+"""JSON bodies: bounded while they arrive, then parsed and checked in one go. And what the headers of any body say."""
 
 from __future__ import annotations
 
 import json
+import re
 from contextlib import aclosing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from nexusd.contract import base
 
 M = TypeVar("M", bound="base.Request")
+BINARY: Final = "application/octet-stream"
+MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
 
 
 async def read_json(request: Request, model: type[M], max_bytes: int) -> M:
@@ -62,6 +65,19 @@ def announced_bytes(request: Request) -> int | None:
     """Return the Content-Length, which the server has checked to be a number."""
     length = request.headers.get("content-length")
     return None if length is None else int(length)
+
+
+def media_type(text: str) -> str:
+    """Return the media type in a Content-Type, without its parameters.
+
+    Raises UnsupportedMediaType when it is none that a file can have.
+    """
+    found = text.partition(";")[0].strip().lower()
+    if not MEDIA_TYPE.fullmatch(found) or found.startswith("multipart/"):
+        raise UnsupportedMediaType(
+            f"the body must be a file or a form, and Content-Type the media type of the file, not {found!r}"
+        )
+    return found
 
 
 def _explain(error: ValidationError, body: bytes) -> Exception:

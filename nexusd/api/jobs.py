@@ -22,6 +22,7 @@ from nexusd.contract.jobs import (
     JobList,
     JobQuery,
     JobSubmission,
+    JobWaitQuery,
 )
 from nexusd.store.queries import JobFilter
 
@@ -108,8 +109,19 @@ async def retry_job(request: Request, company: str, job_id: str) -> Response:
 )
 async def follow_job(request: Request, company: str, job_id: str, query: Annotated[StreamQuery, Query()]) -> Response:
     """Follow one job by Server-Sent Events; resume with `Last-Event-ID`."""
-    frames = await services(request).streams.open_job(company, job_id, last_event_id(request, query.after))
-    return Response(status_code=204) if frames is None else EventStream(frames)
+    stream = await services(request).streams.open_job(company, job_id, last_event_id(request, query.after))
+    return Response(status_code=204) if stream is None else EventStream(stream)
+
+
+@router.get(
+    "/{job_id}/wait",
+    responses=document(200, Job, "The job, which is over.")
+    | {204: {"description": "It is not over after `timeout` seconds, or the daemon stops."}},
+)
+async def wait_job(request: Request, company: str, job_id: str, query: Annotated[JobWaitQuery, Query()]) -> Response:
+    """Wait until a job is over, and show it; answers as soon as it is."""
+    job = await services(request).waiting.wait(company, job_id, query.timeout)
+    return Response(status_code=204) if job is None else answer(job)
 
 
 def _accept(company: str, accepted: JobAccepted) -> Response:

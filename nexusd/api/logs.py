@@ -9,11 +9,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from nexusd.api.answers import EVENT_STREAM, SCHEMAS, answer, document, document_header, services
 from nexusd.api.routes import StrictRoute
-from nexusd.api.sse import PREAMBLE, encode, last_event_id
+from nexusd.api.sse import last_event_id
+from nexusd.contract.base import Answer
 from nexusd.contract.events import StoppingEvent
 from nexusd.contract.logs import LogEndEvent, LogEvent, LogPage, LogQuery, to_position
+from nexusd.contract.sse import PREAMBLE, encode_frame
 from nexusd.service.log_following import End, News, Piece, Silence, Stop
-from nexusd.service.streams import Frame
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -102,22 +103,25 @@ async def _follow(request: Request, company: str, job_id: str, query: LogQuery) 
     if news is None:
         return Response(status_code=204)
     if as_events:
-        return LogStream(news, EVENT_STREAM, lambda each: encode([_to_frame(each)]))
+        return LogStream(news, EVENT_STREAM, _to_frame)
     return LogStream(news, BINARY, _to_bytes) if query.raw else LogStream(news, TEXT, _to_text)
 
 
-def _to_frame(news: News) -> Frame:
+def _to_frame(news: News) -> bytes:
     match news:
         case Piece(attempt, offset, body):
-            event = LogEvent(attempt=attempt, offset=offset, next_offset=news.next_offset, text=_decode(body))
-            return Frame(to_position(attempt, news.next_offset), "log", event.model_dump_json(by_alias=True))
+            piece = LogEvent(attempt=attempt, offset=offset, next_offset=news.next_offset, text=_decode(body))
+            return _frame(to_position(attempt, news.next_offset), "log", piece)
         case Silence(position):
-            return Frame(position)
+            return b"id: %d\n\n" % position
         case End(position, last, status):
-            end = LogEndEvent(attempt=last, status=status)
-            return Frame(position, "end", end.model_dump_json(by_alias=True))
+            return _frame(position, "end", LogEndEvent(attempt=last, status=status))
         case Stop():
-            return Frame(event="server.stopping", data=StoppingEvent().model_dump_json(by_alias=True))
+            return _frame(None, "server.stopping", StoppingEvent())
+
+
+def _frame(frame_id: int | None, name: str, event: Answer) -> bytes:
+    return encode_frame(frame_id, name, event.model_dump_json(by_alias=True))
 
 
 def _to_bytes(news: News) -> bytes:

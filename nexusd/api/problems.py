@@ -29,7 +29,9 @@ logger = logging.getLogger("nexusd.api")
 STATUS: Final[dict[type[NexusdError], int]] = {
     errors.InvalidRequest: 422,
     errors.MalformedRequest: 400,
+    errors.DigestMismatch: 422,
     errors.PayloadTooLarge: 413,
+    errors.RangeNotSatisfiable: 416,
     errors.UnsupportedMediaType: 415,
     errors.Forbidden: 403,
     errors.NotFound: 404,

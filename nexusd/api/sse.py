@@ -1,44 +1,29 @@
-"""Server-Sent Events: frames of a stream as bytes, and the answer that carries them.
+"""Event streams as answers: where one goes on from, and how its bytes reach the server.
 
-Source: HTML Standard, §9.2 "Server-sent events". A keep-alive is a frame with an id alone: a client dispatches nothing, but
-remembers the id.
+Source: HTML Standard, §9.2 "Server-sent events".
 """
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
 from nexusd.api.answers import EVENT_STREAM, document_header
+from nexusd.contract.sse import PREAMBLE
 from nexusd.errors import MalformedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
-
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-    from nexusd.service.streams import Frame
+    from nexusd.service.streams import Stream
 
-PREAMBLE: Final = b"retry: 1000\n\n"
 RESUMABLE: Final = document_header(
     "Last-Event-ID", {"type": "integer", "minimum": 0}, "Go on after the frame with this id. Wins over `after`."
 )
 """The `openapi_extra` of every stream."""
-
-
-def encode(frames: Sequence[Frame]) -> bytes:
-    """Return the frames as bytes. `data` is one line, as all our JSON is."""
-    return "".join(map(_encode, frames)).encode()
-
-
-def _encode(frame: Frame) -> str:
-    lines = (
-        (name, value) for name, value in (("id", frame.id), ("event", frame.event), ("data", frame.data)) if value is not None
-    )
-    return "".join(f"{name}: {value}\n" for name, value in lines) + "\n"
 
 
 def last_event_id(request: Request, after: int | None) -> int | None:
@@ -55,20 +40,28 @@ def last_event_id(request: Request, after: int | None) -> int | None:
 
 
 class EventStream(Response):
-    """An answer that goes on until its frames end. The server cancels it when the client has gone."""
+    """An answer that goes on until its pieces end. The server cancels it when the client has gone.
+
+    A server that offers `nexusd.pieces` is handed the pieces, and sends them without a way through every layer for each.
+    """
 
     media_type = EVENT_STREAM
 
-    def __init__(self, frames: AsyncGenerator[list[Frame], None]) -> None:
+    def __init__(self, stream: Stream) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._frames = frames
+        self._stream = stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send every list of frames as one write."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": PREAMBLE, "more_body": True})
-        async with aclosing(self._frames) as frames:
-            async for pending in frames:
-                await send({"type": "http.response.body", "body": encode(pending), "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        """Send every piece as one write."""
+        async with AsyncExitStack() as stack:
+            rest = await stack.enter_async_context(aclosing(self._stream.rest))
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": PREAMBLE + self._stream.first, "more_body": True})
+            if "nexusd.pieces" in scope.get("extensions", {}):
+                await send({"type": "nexusd.pieces", "pieces": rest})
+                stack.pop_all()  # the server closes them
+                return
+            async for piece in rest:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})

@@ -47,13 +47,23 @@ class Asset(Answer):
 
 
 class AssetUpload(Query):
-    """The query of `POST …/assets`; the body is the file."""
+    """The query of `POST …/assets`; the body is the file, or a form with the file, where they may be fields instead."""
 
     filename: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = "file"
     namespace: Annotated[str, StringConstraints(min_length=1, max_length=255)] = "attachments"
     source_task_id: ForeignId | None = None
     created_by_agent_id: ForeignId | None = None
     created_by_user_id: ForeignId | None = None
+
+
+UPLOAD_FIELDS: Final = frozenset(field.alias or name for name, field in AssetUpload.model_fields.items())
+
+
+class ContentQuery(Query):
+    """The query of `GET …/content`: how a browser is told to treat the bytes. `download` wins over `inline`."""
+
+    inline: bool = Field(default=False, description="Show it in a browser, whatever it is; nothing of it runs.")
+    download: bool = Field(default=False, description="Save it, whatever it is.")
 
 
 class AssetQuery(PageQuery):

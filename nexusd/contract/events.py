@@ -1,13 +1,22 @@
 """Events on the wire: the types, and the `data` of each SSE frame.
 
-The frame's `id` is the event's row id. A job stream names its frames `status` and `progress`; a company stream names them by
-the type of the event. Frames about the stream itself (`reset`, `server.stopping`) are no rows: `reset` carries the id to
-go on from, `server.stopping` none.
+The frame's `id` is the event's row id. A job stream names its frames `status` and `progress`; the streams of a company and of
+all companies name them by the type of the event. Frames about the stream itself are no rows:
+
+    snapshot         one for each job that is not over, with `?snapshot=active` and after a `reset`; no id
+    snapshot.end     that was all of them; its id is the cursor of their moment
+    reset            the cursor cannot be gone on from; what follows starts anew; no id
+    lagging          the reader fell too far behind, and the stream ends; its id is the last one that was sent
+    server.stopping  the daemon ends, and the stream with it; no id
+
+A frame without an id leaves a client's last id alone: who loses the connection between a `reset` and the state that
+follows, or amid a snapshot, is given it once more.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -36,14 +45,17 @@ class StreamQuery(Query):
     after: int | None = Field(default=None, ge=0)
 
 
-class CompanyStreamQuery(StreamQuery):
-    """The query of a company's stream. `types` may be repeated."""
+class EventStreamQuery(StreamQuery):
+    """The query of the streams of a company and of all companies. `types` may be repeated."""
 
     types: list[EventType] | None = None
+    snapshot: Literal["active"] | None = Field(
+        default=None, description="Begin with every job that is not over, unless the stream is resumed."
+    )
 
 
 class JobEvent(Answer):
-    """Data of `status` frames and of every `content_job.*` but progress: the whole job, without its input."""
+    """Data of `status`, `snapshot` and every `content_job.*` but progress: the whole job, without its input."""
 
     company_id: str
     job_id: str
@@ -79,6 +91,21 @@ class ResetEvent(Answer):
     requested: int
     resumed_from: int
     oldest_available: int
+
+
+class SnapshotEndEvent(Answer):
+    """Data of `snapshot.end`: every event after `resumedFrom` comes next."""
+
+    jobs: int = Field(description="How many `snapshot` frames there were.")
+    complete: bool = Field(description="False: there are more such jobs than a snapshot holds; the lists have them.")
+    resumed_from: int
+
+
+class LaggingEvent(Answer):
+    """Data of `lagging`: nothing is lost, reconnect with the last id."""
+
+    cursor: int
+    behind: int = Field(description="How many events of this stream were not sent yet.")
 
 
 class StoppingEvent(Answer):

@@ -7,12 +7,13 @@ from typing import Annotated, Final
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
 from nexusd.contract.assets import Asset
-from nexusd.contract.base import Answer, ForeignId, JsonObject, PageQuery, Request, Timestamp
+from nexusd.contract.base import Answer, ForeignId, JsonObject, PageQuery, Query, Request, Timestamp
 from nexusd.domain.states import ErrorCode, JobStatus
 
 BODY_MAX_BYTES: Final = 1024 * 1024
 BATCH_MAX_BYTES: Final = 16 * 1024 * 1024
 BATCH_MAX_ITEMS: Final = 1000
+WAIT_MAX_SECONDS: Final = 600
 IDEMPOTENCY_KEY_MAX_LENGTH: Final = 255
 
 JobType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
@@ -49,6 +50,12 @@ class JobQuery(PageQuery):
     source_task_id: str | None = None
     created_after: AwareDatetime | None = None
     created_before: AwareDatetime | None = None
+
+
+class JobWaitQuery(Query):
+    """The query of `GET …/content-jobs/{jobId}/wait`."""
+
+    timeout: float = Field(default=30, ge=0, le=WAIT_MAX_SECONDS, allow_inf_nan=False, description="In seconds.")
 
 
 class JobAccepted(Answer):

@@ -6,17 +6,22 @@ pipe, a device or a folder there is refused, not skipped: a result that vanishes
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from nexusd.contract.assets import Asset
+import trio
+
+from nexusd.contract.assets import Asset, Provenance
 from nexusd.contract.base import utc_now
 from nexusd.domain.ids import new_id
 from nexusd.domain.states import ErrorCode
 from nexusd.errors import OutputRefused
 from nexusd.renderers.job import OUT_NAME
+from nexusd.renderers.spec import installed_version
+from nexusd.runner.contents import examine, read_head
 from nexusd.storage import WorkFile
 
 if TYPE_CHECKING:
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
     from nexusd.store.jobs import Claim
 
 RESULTS_MAX: Final = 100
-FALLBACK_TYPE: Final = "application/octet-stream"
 
 
 def list_results(workdir: Path) -> list[str]:
@@ -66,15 +70,15 @@ async def store_results(
     """
     namespace = f"generated/{claim.job.job_type}"
     results: list[Asset] = []
-    for name in list_results(workdir):
+    for work, content_type, provenance in await trio.to_thread.run_sync(_describe_all, workdir, claim, spec):
         now = utc_now()
-        content_type = spec.outputs.get(os.path.splitext(name)[1].lower(), FALLBACK_TYPE)
+        name = os.path.basename(work.name)
         stored = await storage.put_file(
             company=company_slug,
             namespace=namespace,
             filename=name,
             content_type=content_type,
-            source=WorkFile(workdir, f"{OUT_NAME}/{name}"),
+            source=work,
             max_bytes=max_bytes,
             now=now,
         )
@@ -92,6 +96,29 @@ async def store_results(
                 job_id=claim.job.id,
                 source_task_id=claim.job.source_task_id,
                 created_at=now,
+                attempt=claim.job.attempt,
+                provenance=provenance,
             )
         )
     return results
+
+
+def _describe_all(workdir: Path, claim: Claim, spec: RendererSpec) -> list[tuple[WorkFile, str, Provenance]]:
+    """Return each result with its content type and where it came from. Blocks: the first bytes of each are read.
+
+    Raises OutputRefused, as `list_results` does.
+    """
+    versions = {name: version for name in spec.tools if (version := installed_version(name))}
+    origin = Provenance(
+        job_type=spec.job_type,
+        renderer_version=spec.own_version,
+        tools=versions,
+        input_sha256=hashlib.sha256(claim.input.encode()).hexdigest(),
+    )
+    described: list[tuple[WorkFile, str, Provenance]] = []
+    for name in list_results(workdir):
+        work = WorkFile(workdir, f"{OUT_NAME}/{name}")
+        content = examine(read_head(work), spec.outputs.get(os.path.splitext(name)[1].lower()))
+        size = {"width": content.width, "height": content.height}
+        described.append((work, content.content_type, origin.model_copy(update=size)))
+    return described

@@ -15,6 +15,7 @@ from nexusd.domain.ids import new_id
 from nexusd.errors import NotFound
 from nexusd.renderers.assets import asset_path, find_references, place
 from nexusd.renderers.job import INPUT_NAME, OUT_NAME
+from nexusd.storage import check_provider
 from nexusd.store import assets
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Pr
 
     A sandbox that `can_show` a file where it lies needs no copy. Elsewhere a copy it is: the child runs under our uid, and
     could make a hard link writable and with it the stored file.
-    Raises NotFound when a referenced asset is gone.
+    Raises NotFound when a referenced asset is gone, StorageUnavailable when it cannot be had just now.
     """
     shown: list[tuple[Path, str]] = []
     job_input: dict[str, Any] = json.loads(claim.input)
@@ -72,6 +73,7 @@ async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Pr
         if missing := {asset_id for _, asset_id in references} - paths.keys():
             raise NotFound(f"the input names an asset that was deleted: {', '.join(sorted(missing))}")
         for asset in named:
+            check_provider(storage, asset.provider)
             stored = await storage.local_path(asset.object_key) if can_show and len(shown) < SHOWN_MAX else None
             if stored is None:
                 await storage.link_into(asset.object_key, path, paths[asset.id])

@@ -8,6 +8,7 @@ upgrade, no HTTP/2, no WebSocket, no TLS, no lifespan protocol.
     connection  one peer: phases and their deadlines
     head, body  one request, strictly
     exchange    one request: the ASGI side
+    chunks      framing of an answer without a length
     wire        bytes in and out, each wait with a deadline
     hangup      who has left
 """

@@ -29,6 +29,7 @@ from nexusd.server.problems import Problem, Refused
 if TYPE_CHECKING:
     from nexusd.server.activity import Activity
     from nexusd.server.asgi import Application
+    from nexusd.server.chunks import Chunks
     from nexusd.server.dates import DateHeader
     from nexusd.server.limits import Limits
     from nexusd.server.wire import Wire
@@ -45,6 +46,7 @@ class Service:
     activity: Activity
     stopping: trio.Event
     dates: DateHeader
+    chunks: Chunks
 
 
 class Connection:
@@ -55,13 +57,16 @@ class Connection:
         self._service = service
         self._base_scope = base_scope
         self._buffer = b""
-        self._in_request = False
+        self._exchange: Exchange | None = None
+        self._stopped = False
 
     def stop(self) -> None:
         """End at once unless a request is in flight; that one's answer says `Connection: close`."""
-        if not self._in_request:
-            self._buffer = b""  # what had begun to come in is not a request that is too slow
+        self._stopped = True
+        if self._exchange is None:
             self.wire.scope.cancel()
+        elif self._exchange.is_sending_pieces:
+            self.wire.set_deadline(trio.current_time() + self._service.limits.stop_grace_of_pieces_seconds)
 
     async def run(self) -> None:
         """Serve until the end. The caller closes the wire.
@@ -71,7 +76,7 @@ class Connection:
         try:
             with self.wire.scope:
                 await self._serve()
-            if self.wire.scope.cancelled_caught and self._buffer:
+            if self.wire.scope.cancelled_caught and self._buffer and not self._stopped:
                 self._tell_timeout()
         except PeerGone as error:
             _logger.debug("connection ended: %s", error)
@@ -81,7 +86,7 @@ class Connection:
     async def _serve(self) -> None:
         try:
             while (head := await self._read_head()) is not None:
-                after = await self._exchange(head)
+                after = await self._answer(head)
                 if after is After.CLOSE:
                     return
                 if after is After.LINGER:
@@ -96,17 +101,16 @@ class Connection:
         self._buffer = b""
         await self.wire.linger()
 
-    async def _exchange(self, head: Head) -> After:
+    async def _answer(self, head: Head) -> After:
         service = self._service
         body = RequestBody(head, self._buffer, self.wire, service.limits)
-        exchange = Exchange(head, body, self.wire, service.dates, service.stopping)
-        self._in_request = True
+        exchange = self._exchange = Exchange(head, body, self.wire, service.dates, service.stopping, service.chunks)
         service.activity.request_began()
         try:
             return await exchange.run(service.application)
         finally:
             service.activity.request_ended()
-            self._in_request = False
+            self._exchange = None
             self._buffer = body.leftover
 
     async def _read_head(self) -> Head | None:

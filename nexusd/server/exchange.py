@@ -12,6 +12,9 @@ Invariants
   at once, because a stream may stay silent for long.
 - When the peer has gone: `receive` returns `http.disconnect` and `send` raises OSError at once, and the application is
   cancelled after `disconnect_grace_seconds`. What it raises on the way is not a fault of its own: logged at DEBUG.
+- An application may hand over the rest of an answer without a length as an iterator of pieces, by the message `nexusd.pieces`:
+  the server sends each as one write once the application has returned, and closes the iterator in any case. What a stream does
+  a thousand times a second then does not go through the application's layers.
 - A peer that half-closes after its request still gets its answer; `http.disconnect` comes when it is gone for good.
 
 Source: ASGI HTTP 2.4; RFC 9110 §8.6, §9.3.2, §10.1.1; RFC 9112 §9.6.
@@ -20,6 +23,7 @@ Source: ASGI HTTP 2.4; RFC 9110 §8.6, §9.3.2, §10.1.1; RFC 9112 §9.6.
 from __future__ import annotations
 
 import logging
+from contextlib import aclosing
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -32,8 +36,11 @@ from nexusd.server.asgi import PeerGone
 from nexusd.server.problems import Problem, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from nexusd.server.asgi import Application, Message
     from nexusd.server.body import RequestBody
+    from nexusd.server.chunks import Chunks
     from nexusd.server.dates import DateHeader
     from nexusd.server.head import Head
     from nexusd.server.wire import Wire
@@ -44,6 +51,9 @@ _REASONS: Final[dict[int, bytes]] = {status.value: status.phrase.encode() for st
 _JOIN_MAX_BYTES: Final = 64 * 1024
 _CONTINUE: Final = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
 _END: Final = h11.EndOfMessage()
+_TURN_MAX_BYTES: Final = 64 * 1024
+_PIECE_COST_BYTES: Final = 1024
+"""One piece counts as so many bytes more: a stream of many small ones must not keep the other connections waiting either."""
 _INTERNAL: Final = Problem(500, "The server failed to answer; its log says why.")
 
 
@@ -58,13 +68,17 @@ class After(Enum):
 class Exchange:
     """Runs the application for one request."""
 
-    def __init__(self, head: Head, body: RequestBody, wire: Wire, dates: DateHeader, stopping: trio.Event) -> None:
+    def __init__(
+        self, head: Head, body: RequestBody, wire: Wire, dates: DateHeader, stopping: trio.Event, chunks: Chunks
+    ) -> None:
         self._head = head
         self._machine = head.machine
         self._body = body
         self._wire = wire
         self._dates = dates
         self._stopping = stopping
+        self._chunks = chunks
+        self._pieces: AsyncGenerator[bytes, None] | None = None
         self._body_delivered = False
         self._problem: Problem | None = None
         self._bodyless = head.method == b"HEAD"
@@ -74,14 +88,24 @@ class Exchange:
         self._complete = False
         self._over = False
 
+    @property
+    def is_sending_pieces(self) -> bool:
+        """Whether the rest of the answer was handed over as pieces."""
+        return self._pieces is not None
+
     async def run(self, application: Application) -> After:
         """Call the application and see its answer through. Raises PeerGone."""
         failed = False
         try:
             await application(self._head.scope, self.receive, self.send)
+            if self._pieces is not None:
+                await self._send_pieces(self._pieces)
         except Exception as error:
             failed = True
             self._log_failure(error)
+        finally:
+            if self._pieces is not None:
+                await self._pieces.aclose()
         self._over = True
         self._wire.wake()
         if self._complete:
@@ -124,6 +148,8 @@ class Exchange:
             await self._start(message)
         elif kind == "http.response.body":
             await self._send_body(message)
+        elif kind == "nexusd.pieces":
+            self._take_pieces(message)
         else:
             raise RuntimeError(f"this server does not speak the ASGI message {kind!r}")
 
@@ -159,16 +185,37 @@ class Exchange:
         body = message.get("body", b"")
         if body and not self._bodyless:
             parts += self._machine.send_with_data_passthrough(h11.Data(data=body)) or ()
-        more_body = message.get("more_body", False)
-        if not more_body:
-            parts.append(self._machine.send(_END))
-        await self._transmit(parts)
-        if more_body:
+        if message.get("more_body", False):
+            await self._transmit(parts)
             await trio.lowlevel.checkpoint()  # a fast reader must not keep the other connections waiting
         else:
-            self._complete = True
-            self._wire.wake()
-            await failpoints.reach("server.answer.after")
+            await self._end(parts)
+
+    def _take_pieces(self, message: Message) -> None:
+        if not self._started or self._complete or self._held is not None or self._pieces is not None:
+            raise RuntimeError("pieces are for an answer without a length that has begun, once")
+        self._pieces = message["pieces"]
+
+    async def _send_pieces(self, pieces: AsyncGenerator[bytes, None]) -> None:
+        chunked = self._head.scope["http_version"] == "1.1"
+        sent = 0
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if not piece or self._bodyless:
+                    continue
+                await self._wire.send(self._chunks.frame(piece) if chunked else piece)
+                sent += len(piece) + _PIECE_COST_BYTES
+                if sent > _TURN_MAX_BYTES:
+                    sent = 0
+                    await trio.lowlevel.checkpoint()
+        await self._end([])
+
+    async def _end(self, parts: list[bytes]) -> None:
+        parts.append(self._machine.send(_END))
+        await self._transmit(parts)
+        self._complete = True
+        self._wire.wake()
+        await failpoints.reach("server.answer.after")
 
     async def _transmit(self, parts: list[bytes]) -> None:
         self._anything_sent = True

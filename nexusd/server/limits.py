@@ -43,3 +43,5 @@ class Limits:
     """The pause after an accept that failed for want of descriptors or memory."""
     stop_grace_seconds: float = 0.8
     """How long requests in flight may go on once the server is stopping."""
+    stop_grace_of_pieces_seconds: float = 0.3
+    """The same for answers that are sent as pieces: those end by themselves, unless nobody takes what is left of them."""

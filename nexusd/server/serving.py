@@ -3,7 +3,7 @@
 Owns the accept loops, the connection cap, the admission of peers and the order of a stop. Leaves out what a connection says.
 
 A stop, in order: accepting ends and the listening sockets close; idle connections close; requests in flight go on until
-`stop_grace_seconds`; what is left is cancelled, which closes it whatever its peer does.
+`stop_grace_seconds`, those that send pieces for less; what is left is cancelled, which closes it whatever its peer does.
 
 Invariants: an accepted socket has exactly one owner and is closed by it; no peer can make accept wait; `serve` never waits
 for a peer beyond the grace.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from nexusd.server.chunks import Chunks
 from nexusd.server.connection import Connection, Service
 from nexusd.server.dates import DateHeader
 from nexusd.server.hangup import HangupWatch
@@ -56,7 +57,7 @@ async def serve(
     Cancellation: every connection is closed at once.
     Ordering: on return no connection is open and no socket listens; the listeners' locks are still held.
     """
-    service = Service(app, limits, activity, stopping, DateHeader())
+    service = Service(app, limits, activity, stopping, DateHeader(), Chunks())
     server = _Server(service, admit)
     try:
         async with trio.open_nursery() as nursery:
@@ -181,5 +182,5 @@ def _base_scope(peer: Peer, listener: BoundListener) -> dict[str, Any]:
         "root_path": "",
         "server": (str(listener.path), None),
         "client": None,
-        "extensions": {"nexusd.peer": {"pid": peer.pid, "uid": peer.uid, "gid": peer.gid}},
+        "extensions": {"nexusd.peer": {"pid": peer.pid, "uid": peer.uid, "gid": peer.gid}, "nexusd.pieces": {}},
     }

@@ -1,7 +1,7 @@
 """Use cases: one module a resource, one method for what a client can ask.
 
 A service checks what only the daemon can know, and acts on the store and the storage. It knows nothing of HTTP, and nothing
-of the runner: the hub wakes that one. `Services` is what the API is handed.
+of the runner: the hub wakes that one. `Services` is what the API is handed; its `feed` must be run.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nexusd.service.assets import AssetService
     from nexusd.service.backups import BackupService
     from nexusd.service.companies import CompanyService
+    from nexusd.service.feed import Feed
     from nexusd.service.jobs import JobService
     from nexusd.service.logs import LogService
     from nexusd.service.pauses import PauseService
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from nexusd.service.status import StatusService
     from nexusd.service.storage import StorageService
     from nexusd.service.streams import StreamService
+    from nexusd.service.waiting import WaitService
     from nexusd.service.why import WhyService
 
 
@@ -36,7 +38,9 @@ class Services:
     source_tasks: SourceTaskService
     storage: StorageService
     pauses: PauseService
+    feed: Feed
     backups: BackupService
     streams: StreamService
+    waiting: WaitService
     renderers: RendererService
     status: StatusService

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -12,16 +13,16 @@ from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.base import utc_now
 from nexusd.domain.ids import new_id
 from nexusd.errors import InvalidParam, InvalidRequest, PayloadTooLarge, Unavailable
+from nexusd.storage import check_provider
 from nexusd.storage.keys import sanitise_namespace
 from nexusd.store import assets, upkeep
 
 if TYPE_CHECKING:
-    import io
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncGenerator
 
     from nexusd.contract.assets import AssetUpload
     from nexusd.service.companies import CompanyService
-    from nexusd.storage import Provider
+    from nexusd.storage import Provider, StoredReader
     from nexusd.storage.room import Room
     from nexusd.store.assets import AssetFilter
     from nexusd.store.database import Database
@@ -29,6 +30,33 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nexusd.service")
 
 GENERATED: Final = "generated"
+
+
+class Upload(Protocol):
+    """A file on its way in. What is said about it may change until its chunks have ended."""
+
+    @property
+    def least_bytes(self) -> int:
+        """How many bytes it has at least, as far as was announced."""
+        ...
+
+    @property
+    def details(self) -> AssetUpload:
+        """What is said about it. Raises InvalidRequest."""
+        ...
+
+    @property
+    def content_type(self) -> str:
+        """What its sender says it is."""
+        ...
+
+    async def begin(self) -> None:
+        """Read up to its first byte. Raises what `upload` does."""
+        ...
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Return its bytes; the end comes only when all of it was found right, else an error does."""
+        ...
 
 
 class AssetService:
@@ -43,44 +71,45 @@ class AssetService:
         self._attachment_max_bytes = attachment_max_bytes
         self._room = room
 
-    async def upload(
-        self, company: str, upload: AssetUpload, content_type: str, body: AsyncIterable[bytes], byte_size: int | None
-    ) -> Asset:
-        """Store a file as it arrives. `byte_size` is what the client announced, if it did.
+    async def upload(self, company: str, upload: Upload) -> Asset:
+        """Store a file as it arrives.
 
-        Raises NotFound, InvalidRequest, PayloadTooLarge, Unavailable; then neither file nor row is left.
+        Raises NotFound, InvalidRequest, MalformedRequest, UnsupportedMediaType, DigestMismatch, PayloadTooLarge, Unavailable;
+        then neither file nor row is left.
         Ordering: on return file and row are on disk.
         """
         owner = await self._companies.get(company)
-        if sanitise_namespace(upload.namespace).split("/")[0] == GENERATED:
-            wrong = InvalidParam("?namespace", f"{GENERATED}/… is for what jobs make")
-            raise InvalidRequest("the namespace cannot be used for uploads", (wrong,))
-        if byte_size is not None and byte_size > self._attachment_max_bytes:
-            raise PayloadTooLarge(f"the file has {byte_size} bytes; an upload may have {self._attachment_max_bytes}")
-        self._room.refuse_low(byte_size or 0)
+        limit = self._attachment_max_bytes
+        if upload.least_bytes > limit:
+            raise PayloadTooLarge(f"the file has {upload.least_bytes} bytes or more; an upload may have {limit}")
+        self._room.refuse_low(upload.least_bytes)
+        await upload.begin()
+        details = _check_namespace(upload.details)
         now = utc_now()
-        stored = await self._storage.put_file(
-            company=owner.slug,
-            namespace=upload.namespace,
-            filename=upload.filename,
-            content_type=content_type,
-            source=body,
-            max_bytes=self._attachment_max_bytes,
-            now=now,
-        )
+        async with aclosing(_read_to_end(upload)) as chunks:
+            stored = await self._storage.put_file(
+                company=owner.slug,
+                namespace=details.namespace,
+                filename=details.filename,
+                content_type=upload.content_type,
+                source=chunks,
+                max_bytes=limit,
+                now=now,
+            )
+        details = upload.details
         asset = Asset(
             id=new_id(),
             company_id=owner.id,
-            namespace=upload.namespace,
+            namespace=details.namespace,
             provider=stored.provider,
             object_key=stored.object_key,
-            content_type=content_type,
+            content_type=upload.content_type,
             byte_size=stored.byte_size,
             sha256=stored.sha256,
-            original_filename=upload.filename,
-            source_task_id=upload.source_task_id,
-            created_by_agent_id=upload.created_by_agent_id,
-            created_by_user_id=upload.created_by_user_id,
+            original_filename=details.filename,
+            source_task_id=details.source_task_id,
+            created_by_agent_id=details.created_by_agent_id,
+            created_by_user_id=details.created_by_user_id,
             created_at=now,
         )
         try:
@@ -101,10 +130,13 @@ class AssetService:
         """
         return await self._database.read(assets.get, (await self._companies.get(company)).id, asset_id)
 
-    async def open(self, asset: Asset) -> io.FileIO:
-        """Return the file of an asset, open for reading; the caller closes it."""
-        file, _ = await self._storage.open_file(asset.object_key)
-        return file
+    async def open(self, asset: Asset) -> StoredReader:
+        """Return the file of an asset, open for reading; the caller closes it.
+
+        Raises NotFound, StorageUnavailable.
+        """
+        check_provider(self._storage, asset.provider)
+        return await self._storage.open_file(asset.object_key)
 
     async def pin(self, company: str, asset_id: str) -> Asset:
         """Keep an asset from deletion and retention.
@@ -133,6 +165,22 @@ class AssetService:
             deleted = await self._database.write(upkeep.delete, company_id, asset_id, utc_now())
             await failpoints.reach("service.delete.after")
             try:
+                check_provider(self._storage, deleted.provider)
                 await self._storage.delete_file(deleted.object_key, deleted.sha256)
-            except OSError as error:
+            except (OSError, Unavailable) as error:
                 logger.warning("a deleted file stays until the next sweep", extra={"asset": asset_id, "reason": str(error)})
+
+
+async def _read_to_end(upload: Upload) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes. What is wrong with the details that came after them is raised in place of the end: nothing is stored."""
+    async with aclosing(upload.chunks()) as chunks:
+        async for chunk in chunks:
+            yield chunk
+    _check_namespace(upload.details)
+
+
+def _check_namespace(details: AssetUpload) -> AssetUpload:
+    if sanitise_namespace(details.namespace).split("/")[0] == GENERATED:
+        wrong = InvalidParam("?namespace", f"{GENERATED}/… is for what jobs make")
+        raise InvalidRequest("the namespace cannot be used for uploads", (wrong,))
+    return details

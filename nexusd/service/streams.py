@@ -1,12 +1,17 @@
 """Event streams: from a cursor, through what is stored, to what happens next; exact, whatever is in between.
 
-A stream is a loop of two steps: read the store after the cursor, wait until the hub knows of something newer. It holds no
-state but the cursor, so a restart of the daemon is no event for it. Frames come in lists: what is pending is one write.
+A stream is made of bytes, ready to be sent: pieces of any number of frames. Until it is live it reads the database, a page or a
+snapshot at a time, at the speed of whoever takes it; from then on it takes from the feed what all live streams share.
 
-Invariants:
+Invariants
 1. Every event of the scope after the cursor is given once, in the order of ids.
-2. A cursor outside of what is kept is answered by a `reset` frame and a start anew, never by a silent gap.
+2. A cursor outside of what is kept, at the beginning or amid a stream, is answered by a `reset` frame and the present state,
+   never by a silent gap.
 3. The cursor moves over events of other scopes too, and keep-alives tell it, so a quiet stream does not fall behind.
+4. A stream that nobody takes from holds one piece, and perhaps a snapshot, packed. One that was live and fell off the feed's
+   log ends with a `lagging` frame; it resumes by id.
+
+State → what performs it: to begin anew `_begin`, history `_read_on`, live the loop of `_follow` itself.
 """
 
 from __future__ import annotations
@@ -14,116 +19,147 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import trio
-
-from nexusd.contract.events import EventType, JobEvent, ResetEvent, StoppingEvent
-from nexusd.domain.states import TERMINAL
+from nexusd import failpoints
+from nexusd.contract.events import LaggingEvent, StoppingEvent
+from nexusd.contract.sse import encode_frame
+from nexusd.service.feed import TERMINAL_TYPES, encode_event
+from nexusd.service.views import SNAPSHOT_MAX_JOBS, CompanyView, JobView
 from nexusd.store import events, queries
-from nexusd.store.events import Bounds, Scope, StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator
 
-    from nexusd.hub import Hub
+    from nexusd.contract.events import EventType
     from nexusd.service.companies import CompanyService
+    from nexusd.service.feed import Feed
+    from nexusd.service.topics import Place
+    from nexusd.service.views import Beginning, View
     from nexusd.store.database import Database
-
-KEEP_ALIVE_SECONDS: Final = 15.0
-TERMINAL_TYPES: Final = frozenset(events.type_for(status).value for status in TERMINAL)
+    from nexusd.store.events import Page, Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One SSE frame. Without `event` and `data` it is a keep-alive that carries the cursor."""
+class Stream:
+    """An open stream: its first piece, and those that follow. Whoever has it must close `rest`, read or not."""
 
-    id: int | None = None
-    event: str | None = None
-    data: str | None = None
+    first: bytes
+    rest: AsyncGenerator[bytes, None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of history as one piece. With `refused`, the cursor is not one to go on from."""
+
+    piece: bytes
+    cursor: int
+    refused: bool
+    is_over: bool
 
 
 class StreamService:
     """The streams of all companies."""
 
     def __init__(
-        self, database: Database, hub: Hub, companies: CompanyService, keep_alive_seconds: float = KEEP_ALIVE_SECONDS
+        self,
+        database: Database,
+        feed: Feed,
+        companies: CompanyService,
+        *,
+        snapshot_max_jobs: int = SNAPSHOT_MAX_JOBS,
     ) -> None:
         self._database = database
-        self._hub = hub
+        self._feed = feed
         self._companies = companies
-        self._keep_alive_seconds = keep_alive_seconds
+        self._snapshot_max_jobs = snapshot_max_jobs
 
-    async def open_job(self, company: str, job_id: str, after: int | None) -> AsyncGenerator[list[Frame], None] | None:
-        """Return the frames of one job up to its terminal one; None when a resumed stream has nothing left to tell.
+    async def open_job(self, company: str, job_id: str, after: int | None) -> Stream | None:
+        """Open the stream of one job, up to its terminal frame; None when a resumed one has nothing left to tell.
 
         Without `after`, the first frame is the job as it stands. Raises NotFound.
         """
-        company_id = (await self._companies.get(company)).id
-        scope = Scope(job_id=job_id)
-        snapshot = await self._database.read(queries.get_snapshot, company_id, job_id)
-        bounds = snapshot.bounds
-        if after is not None and bounds.refusal(after) is None:
-            is_over = snapshot.job.status.is_terminal
-            if is_over and not await self._database.read(events.read_after, after, scope):
-                return None
-            return self._follow(scope, after, [], _name_for_job, ends=True)
-        job = snapshot.job
-        data = JobEvent(company_id=job.company_id, job_id=job.id, created_at=job.updated_at, job=job)
-        first = [*_resets(bounds, after), Frame(bounds.highest, "status", data.model_dump_json(by_alias=True))]
-        if job.status.is_terminal:
-            return _just(first)
-        return self._follow(scope, bounds.highest, first, _name_for_job, ends=True)
+        view = JobView((await self._companies.get(company)).id, job_id)
+        if after is not None:
+            job = (await self._database.read(queries.get_snapshot, view.company_id, job_id)).job
+            if job.status.is_terminal:
+                page = await self._database.read(events.read_on, after, view.scope, 1)
+                if not page.events and page.refusal is None:
+                    return None
+        return await self._open(view, after)
 
     async def open_company(
-        self, company: str, types: frozenset[EventType] | None, after: int | None
-    ) -> AsyncGenerator[list[Frame], None]:
-        """Return the frames of a company, for ever; from `after`, or from now.
+        self, company: str | None, types: frozenset[EventType] | None, after: int | None, *, with_snapshot: bool = False
+    ) -> Stream:
+        """Open the stream of a company, or of all of them, for ever; from `after`, or from now.
 
-        Raises NotFound.
+        With a snapshot it begins with every job that is not over, unless it is resumed. Raises NotFound.
         """
-        company_id = (await self._companies.get(company)).id
-        bounds = await self._database.read(events.get_bounds)
-        scope = Scope(company_id=company_id, types=None if types is None else frozenset(kind.value for kind in types))
-        if after is not None and bounds.refusal(after) is None:
-            return self._follow(scope, after, [], _name_for_company, ends=False)
-        first = _resets(bounds, after) or [Frame(bounds.highest)]
-        return self._follow(scope, bounds.highest, first, _name_for_company, ends=False)
+        company_id = None if company is None else (await self._companies.get(company)).id
+        names = None if types is None else frozenset(kind.value for kind in types)
+        return await self._open(CompanyView(company_id, names, with_snapshot, self._snapshot_max_jobs), after)
 
-    async def _follow(
-        self, scope: Scope, cursor: int, first: list[Frame], name: Callable[[StoredEvent], str], *, ends: bool
-    ) -> AsyncGenerator[list[Frame], None]:
-        if first:
-            yield first
-        while not self._hub.is_stopping:
-            found, cursor = await self._database.read(events.read_on, cursor, scope)
-            if found:
-                yield [Frame(event.id, name(event), event.data) for event in found]
-            if ends and found and found[-1].type in TERMINAL_TYPES:
-                return
-            if self._hub.highest_event_id > cursor:
-                continue
-            with trio.move_on_after(self._keep_alive_seconds) as waiting:
-                await self._hub.wait_newer(cursor)
-            if waiting.cancelled_caught:
-                yield [Frame(cursor)]
-        yield [Frame(event="server.stopping", data=StoppingEvent().model_dump_json(by_alias=True))]
+    async def _open(self, view: View, after: int | None) -> Stream:
+        """Open a stream as far as its first piece, so that what is wrong is known before an answer begins."""
+        rest = self._follow(view, after)
+        return Stream(await anext(rest), rest)
+
+    async def _follow(self, view: View, after: int | None) -> AsyncGenerator[bytes, None]:
+        feed = self._feed
+        anew, refused = after is None, None
+        with feed.subscribe(view.scope) as place:
+            place.cursor = after or 0
+            while anew or not feed.is_over:
+                if anew:
+                    begun = await self._begin(view, refused)
+                    for piece in begun.pieces:
+                        yield piece
+                    if begun.is_over:
+                        return
+                    anew = False
+                    place.join(begun.cursor)
+                elif not place.live:
+                    page = await self._read_on(place.cursor, view.scope)
+                    if page.refused:
+                        anew, refused = True, place.cursor
+                        continue
+                    yield page.piece
+                    if page.is_over:
+                        return
+                    place.join(page.cursor)
+                elif (pending := place.take()) is not None:
+                    yield pending
+                elif place.is_at_end:
+                    return
+                elif place.is_cut:
+                    place.leave()
+                elif place.is_lost:
+                    yield _encode_lagging(place)
+                    return
+                elif await place.wait() and not feed.is_over:
+                    place.cursor = max(place.cursor, feed.cursor)
+                    yield encode_frame(place.cursor)
+        yield STOPPING
+
+    async def _begin(self, view: View, refused: int | None) -> Beginning:
+        begun = await view.begin(self._database, refused)
+        await failpoints.reach("service.snapshot.after")
+        return begun
+
+    async def _read_on(self, cursor: int, scope: Scope) -> _Page:
+        return await self._database.read(lambda connection: _encode_page(events.read_on(connection, cursor, scope), scope))
 
 
-def _resets(bounds: Bounds, after: int | None) -> list[Frame]:
-    """Return the frame that says that a cursor cannot be resumed from, if there is anything to say."""
-    reason = None if after is None else bounds.refusal(after)
-    if after is None or reason is None:
-        return []
-    event = ResetEvent(reason=reason, requested=after, resumed_from=bounds.highest, oldest_available=bounds.pruned_through + 1)
-    return [Frame(bounds.highest, "reset", event.model_dump_json(by_alias=True))]
+STOPPING: Final = encode_frame(None, "server.stopping", StoppingEvent().model_dump_json(by_alias=True))
 
 
-def _name_for_job(event: StoredEvent) -> str:
-    return "progress" if event.type == EventType.JOB_PROGRESS else "status"
+def _encode_lagging(place: Place) -> bytes:
+    event = LaggingEvent(cursor=place.cursor, behind=place.behind)
+    return encode_frame(place.cursor, "lagging", event.model_dump_json(by_alias=True))
 
 
-def _name_for_company(event: StoredEvent) -> str:
-    return event.type
-
-
-async def _just(frames: list[Frame]) -> AsyncGenerator[list[Frame], None]:
-    yield frames
+def _encode_page(page: Page, scope: Scope) -> _Page:
+    return _Page(
+        piece=b"".join([encode_event(event, scope) for event in page.events]),
+        cursor=page.cursor,
+        refused=page.refusal is not None,
+        is_over=scope.job_id is not None and any(event.type in TERMINAL_TYPES for event in page.events),
+    )

@@ -29,7 +29,7 @@ import trio
 
 from nexusd import failpoints
 from nexusd.domain.ids import new_id
-from nexusd.errors import NotFound, PayloadTooLarge, StorageFull, StorageUnavailable
+from nexusd.errors import NotFound
 from nexusd.storage.blobs import Blobs
 from nexusd.storage.collection import Collection
 from nexusd.storage.deletions import Deletions
@@ -40,7 +40,10 @@ from nexusd.storage.incoming import CHUNK_BYTES, INCOMING, CannotLink, Incoming,
 from nexusd.storage.keys import object_key, split_key
 from nexusd.storage.outgoing import open_copy
 from nexusd.storage.provider import Collected, FoundFile, StoredFile, WorkFile
+from nexusd.storage.reader import FileReader
+from nexusd.storage.receiving import receive
 from nexusd.storage.syscalls import Syscalls
+from nexusd.storage.trouble import reporting_full_disk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterator, Sequence
@@ -53,8 +56,6 @@ PROVIDER_NAME: Final = "local_disk"
 THREADS_MAX: Final = 8
 CHUNKS_PER_STEP: Final = 64  # hashed in one go: a cancellation waits for 64 MiB at most
 KEYS_PER_STEP: Final = 500
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_UNAVAILABLE: Final = frozenset({errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO})
 _NOT_A_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -91,14 +92,14 @@ class LocalDisk:
         key = object_key(company, namespace, filename, now, new_id())
         if isinstance(source, Path):
             source = WorkFile(source.parent, source.name)
-        with _reporting_full_disk():
+        with reporting_full_disk():
             if isinstance(source, WorkFile):
                 return await self._put_result(key, source, max_bytes)
             return await self._put_upload(key, source, max_bytes)
 
-    async def open_file(self, object_key: str) -> tuple[io.FileIO, int]:
-        """Open a stored file for reading; see `Provider.open_file`."""
-        return await self._in_thread(self._open, object_key)
+    async def open_file(self, object_key: str) -> FileReader:
+        """Open a stored file for reading; see `Provider.open_file`. It can be read to its end after it was deleted."""
+        return FileReader(await self._in_thread(self._open, object_key), self._limiter)
 
     async def link_into(self, object_key: str, directory: Path, name: str) -> None:
         """Put a copy of a stored file into a work directory; see `Provider.link_into`. Not durable, as the directory is not.
@@ -106,22 +107,20 @@ class LocalDisk:
         Cancellation: there is no copy, or all of it.
         """
         segments = split_relative(name)
-        with _reporting_full_disk():
-            source, _ = await self.open_file(object_key)
-            with source:
-                copy = await self._in_thread(open_copy, source, directory, segments)
-                try:
-                    while await self._in_thread(copy.go_on):
-                        pass
-                except BaseException:
-                    with trio.CancelScope(shield=True):
-                        await self._in_thread(copy.discard)
-                    raise
-                copy.close()
+        with reporting_full_disk(), await self._in_thread(self._open, object_key) as source:
+            copy = await self._in_thread(open_copy, source, directory, segments)
+            try:
+                while await self._in_thread(copy.go_on):
+                    pass
+            except BaseException:
+                with trio.CancelScope(shield=True):
+                    await self._in_thread(copy.discard)
+                raise
+            copy.close()
 
     async def local_path(self, object_key: str) -> Path:
         """Return where a stored file lies; see `Provider.local_path`."""
-        file, _ = await self.open_file(object_key)  # so it is a plain file, and no symlink leads there
+        file = await self.open_file(object_key)  # so it is a plain file, and no symlink leads there
         file.close()
         return self._root / object_key
 
@@ -139,8 +138,7 @@ class LocalDisk:
 
     async def hash_file(self, object_key: str) -> tuple[int, str]:
         """Read a stored file anew; see `Provider.hash_file`."""
-        file, _ = await self._in_thread(self._open, object_key)
-        with file:
+        with await self._in_thread(self._open, object_key) as file:
             hashing = Hashing(file)
             while await self._in_thread(hashing.go_on, CHUNKS_PER_STEP):
                 pass
@@ -244,8 +242,12 @@ class LocalDisk:
 
     async def _put_upload(self, key: str, source: AsyncIterable[bytes], max_bytes: int | None) -> StoredFile:
         upload = await self._in_thread(open_upload, self._directories, self._syscalls)
+
+        async def write(data: bytearray) -> None:
+            await self._in_thread(upload.write, data)
+
         try:
-            await self._receive(upload, source, max_bytes)
+            await receive(source, max_bytes, write)
             stored = await self._in_thread(self._publish, key, upload)
         except BaseException:
             with trio.CancelScope(shield=True):
@@ -254,31 +256,17 @@ class LocalDisk:
         upload.close()
         return stored
 
-    async def _receive(self, upload: Incoming, source: AsyncIterable[bytes], max_bytes: int | None) -> None:
-        received = 0
-        buffer = bytearray()
-        async for chunk in source:
-            received += len(chunk)
-            if max_bytes is not None and received > max_bytes:
-                raise PayloadTooLarge(f"the file is larger than the limit of {max_bytes} bytes")
-            buffer += chunk
-            if len(buffer) >= CHUNK_BYTES:
-                await self._in_thread(upload.write, buffer)
-                buffer = bytearray()
-        if buffer:
-            await self._in_thread(upload.write, buffer)
-
     def _publish(self, key: str, incoming: Incoming) -> StoredFile:
         incoming.publish(self._directories, split_key(key), self._blobs)
         return StoredFile(self.name, key, incoming.sha256, incoming.byte_size)
 
-    def _open(self, object_key: str) -> tuple[io.FileIO, int]:
+    def _open(self, object_key: str) -> io.FileIO:
         *folders, name = split_key(object_key)
         with _reporting_absence(object_key), self._directories.open_directory(folders) as parent:
             if not _is_plain(name, parent):
                 raise NotFound(f"the stored file {object_key} is missing")
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
-        return io.FileIO(descriptor), os.fstat(descriptor).st_size
+        return io.FileIO(descriptor)
 
     def _delete(self, object_key: str, sha256: str) -> bool:
         *folders, name = split_key(object_key)
@@ -304,20 +292,6 @@ class LocalDisk:
 
 def _is_plain(name: str, directory: int) -> bool:
     return stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
-
-
-@contextmanager
-def _reporting_full_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull(f"cannot store the file: {error.strerror}") from error
-        if error.errno in _UNAVAILABLE:
-            raise StorageUnavailable(
-                f"cannot store the file: {error.strerror}; the daemon's state directory needs a look"
-            ) from error
-        raise
 
 
 @contextmanager

@@ -24,14 +24,39 @@ _CHUNK_BYTES: Final = 1024 * 1024
 _KERNEL_CANNOT: Final = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
 
 
-class Outgoing:
-    """An open source, and a new file open as `target`, called `name` in the directory open as `parent`. Owns the last two."""
+class NewFile:
+    """A new file open as `target`, called `name` in the directory open as `parent`. Owns both descriptors."""
 
-    def __init__(self, source: io.FileIO, target: int, parent: int, name: str) -> None:
-        self._source = source
+    def __init__(self, target: int, parent: int, name: str) -> None:
         self._target = target
         self._parent = parent
         self._name = name
+
+    def write(self, data: bytes) -> None:
+        """Append all of `data`."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._target, rest) :]
+
+    def close(self) -> None:
+        """Let go of the descriptors. The file stays."""
+        os.close(self._target)
+        os.close(self._parent)
+
+    def discard(self) -> None:
+        """Take the file away again."""
+        try:
+            os.unlink(self._name, dir_fd=self._parent)
+        finally:
+            self.close()
+
+
+class Outgoing(NewFile):
+    """A new file that becomes a copy of `source`, which stays its opener's."""
+
+    def __init__(self, source: io.FileIO, target: int, parent: int, name: str) -> None:
+        super().__init__(target, parent, name)
+        self._source = source
         self._by_kernel = True
 
     def go_on(self) -> bool:
@@ -45,32 +70,27 @@ class Outgoing:
                 self._by_kernel = False
         return self._copy_by_hand()
 
-    def close(self) -> None:
-        """Let go of the descriptors. The copy stays."""
-        os.close(self._target)
-        os.close(self._parent)
-
-    def discard(self) -> None:
-        """Take the copy away again."""
-        try:
-            os.unlink(self._name, dir_fd=self._parent)
-        finally:
-            self.close()
-
     def _copy_by_hand(self) -> bool:
         chunk = self._source.read(_CHUNK_BYTES)
-        rest = memoryview(chunk or b"")
-        while rest:
-            rest = rest[os.write(self._target, rest) :]
+        self.write(chunk or b"")
         return bool(chunk)
 
 
 def open_copy(source: io.FileIO, directory: Path, segments: Sequence[str]) -> Outgoing:
+    """Make an empty read-only file for the bytes of `source`, as `open_new` does."""
+    return Outgoing(source, *_make(directory, segments))
+
+
+def open_new(directory: Path, segments: Sequence[str]) -> NewFile:
     """Make an empty read-only file at `segments` below `directory`, and the folders on the way.
 
     Raises FileExistsError when the name is taken.
     """
+    return NewFile(*_make(directory, segments))
+
+
+def _make(directory: Path, segments: Sequence[str]) -> tuple[int, int, str]:
     with open_below(directory, segments[:-1], make=True) as parent:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         target = os.open(segments[-1], flags, 0o400, dir_fd=parent)
-        return Outgoing(source, target, os.dup(parent), segments[-1])
+        return target, os.dup(parent), segments[-1]

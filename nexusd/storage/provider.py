@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from nexusd.errors import StorageUnavailable
+
 if TYPE_CHECKING:
-    import io
     from collections.abc import AsyncIterable, Generator, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
@@ -60,6 +61,28 @@ class WorkFile:
     name: str
 
 
+class StoredReader(Protocol):
+    """A stored file, open for reading at any place. Whoever opened it closes it."""
+
+    @property
+    def byte_size(self) -> int:
+        """How many bytes the stored file has."""
+        ...
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset` on; fewer only where the file ends, b"" at or past its end.
+
+        Memory is `length`, which the caller bounds. Several reads may be under way at once.
+
+        Raises StorageUnavailable when the provider fails, NotFound when a file that is somewhere else is gone meanwhile.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the file. Not while a read is under way; a second time does nothing."""
+        ...
+
+
 class Provider(Protocol):
     """A place for files, addressed by object key."""
 
@@ -96,10 +119,10 @@ class Provider(Protocol):
         """
         ...
 
-    async def open_file(self, object_key: str) -> tuple[io.FileIO, int]:
-        """Return the stored file, open for reading, and its size in bytes. The caller closes it.
+    async def open_file(self, object_key: str) -> StoredReader:
+        """Return the stored file, open for reading. The caller closes it.
 
-        Raises NotFound when there is none; nothing but a plain file is ever opened.
+        Raises NotFound when there is none, StorageUnavailable; nothing but a plain file is ever opened.
         """
         ...
 
@@ -151,3 +174,14 @@ class Provider(Protocol):
     def iter_files(self) -> Generator[FoundFile, None, None]:
         """Yield every stored file, in no order. Blocks: use it in a thread, or in several, one after the other."""
         ...
+
+
+def check_provider(storage: Provider, named: str) -> None:
+    """Do nothing when a file whose row names this provider can be had here.
+
+    Raises StorageUnavailable when it lies elsewhere: the settings were changed since it was stored.
+    """
+    if named != storage.name:
+        raise StorageUnavailable(
+            f"the file is with the provider {named}, and this daemon uses {storage.name}; set storage_provider back to {named}"
+        )

@@ -2,18 +2,23 @@
 
 An id is given by AUTOINCREMENT: strictly increasing, never used again. A row's `data` is the JSON a client receives; it is
 encoded once, here.
+
+Invariant: a page after a cursor and the bounds that say whether one may go on from that cursor are of one transaction, so that
+what the retention deletes meanwhile is never a gap that nobody was told of.
 """
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, literal_column, or_, select
 
 from nexusd.contract.base import format_time
 from nexusd.contract.events import AssetEvent, EventType, JobEvent, ProgressEvent
-from nexusd.store.statements import insert_rows, prepare_insert, read_number
+from nexusd.store.statements import insert_rows, iter_rows, prepare_insert, prepare_query, read_number
 from nexusd.store.tables import EVENTS, RETENTION
 
 if TYPE_CHECKING:
@@ -28,7 +33,10 @@ if TYPE_CHECKING:
 
 INSERT: Final = prepare_insert(EVENTS, ("company_id", "job_id", "asset_id", "type", "data", "created_at"))
 HIGHEST: Final = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
-READ_LIMIT: Final = 1000
+PRUNED_THROUGH: Final = prepare_query(select(RETENTION.c.pruned_through))
+PAGE_MAX_EVENTS: Final = 1000
+PAGE_MAX_BYTES: Final = 64 * 1024
+"""A page ends with the event that reaches this. It is what one reader of history holds in memory while nobody takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,9 @@ class StoredEvent:
     """An event as a stream sends it; `data` is one line of JSON."""
 
     id: int
+    company_id: str
+    job_id: str | None
+    asset_id: str | None
     type: str
     data: str
 
@@ -58,8 +69,20 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """The next events after a cursor, and the cursor to go on from: past everything committed, unless there is more to read.
+
+    With a `refusal`, as of `Bounds.refusal`, there are none.
+    """
+
+    events: list[StoredEvent]
+    cursor: int
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
-    """Which events a stream is about. Every field that is given narrows it."""
+    """Which events a stream is about. Every field that is given narrows it; a job's leave out those of its assets."""
 
     company_id: str | None = None
     job_id: str | None = None
@@ -118,25 +141,40 @@ def highest_id(connection: Connection) -> int:
 
 def get_bounds(connection: Connection) -> Bounds:
     """Return which cursors can be resumed from just now."""
-    pruned_through = int(connection.execute(select(RETENTION.c.pruned_through)).scalar_one())
-    return Bounds(pruned_through, highest_id(connection))
+    return Bounds(read_number(connection, PRUNED_THROUGH), highest_id(connection))
 
 
-def read_after(connection: Connection, cursor: int, scope: Scope, limit: int = READ_LIMIT) -> list[StoredEvent]:
-    """Return the next events of `scope` after `cursor`, oldest first. The stream of a job leaves out its assets' events."""
-    query = select(EVENTS.c.id, EVENTS.c.type, EVENTS.c.data).where(EVENTS.c.id > cursor)
-    if scope.company_id is not None:
-        query = query.where(EVENTS.c.company_id == scope.company_id)
-    if scope.job_id is not None:
-        query = query.where(EVENTS.c.job_id == scope.job_id, EVENTS.c.asset_id.is_(None))
-    if scope.types is not None:
-        query = query.where(EVENTS.c.type.in_(sorted(scope.types)))
-    return [StoredEvent(*row) for row in connection.execute(query.order_by(EVENTS.c.id).limit(limit))]
+def read_on(connection: Connection, cursor: int, scope: Scope, max_events: int = PAGE_MAX_EVENTS) -> Page:
+    """Return the next events of `scope` after `cursor`, oldest first, or why one cannot go on from there."""
+    bounds = get_bounds(connection)
+    if refusal := bounds.refusal(cursor):
+        return Page([], bounds.highest, refusal)
+    found: list[StoredEvent] = []
+    size = 0
+    types = sorted(scope.types or ())
+    named = {"company_id": scope.company_id, "job_id": scope.job_id} | {f"type_{n}": name for n, name in enumerate(types)}
+    given = {name: value for name, value in named.items() if value is not None}
+    query = _select_after(scope.company_id is not None, scope.job_id is not None, None if scope.types is None else len(types))
+    with closing(iter_rows(connection, query, {"after": cursor, "count": max_events, **given})) as rows:
+        for row in rows:
+            found.append(StoredEvent(*row))
+            size += len(found[-1].data)
+            if size >= PAGE_MAX_BYTES:
+                break
+    if size >= PAGE_MAX_BYTES or len(found) == max_events:
+        return Page(found, found[-1].id)
+    return Page(found, bounds.highest)
 
 
-def read_on(connection: Connection, cursor: int, scope: Scope) -> tuple[list[StoredEvent], int]:
-    """Return the next events and the cursor after them: past everything committed, unless there is more to read."""
-    found = read_after(connection, cursor, scope)
-    if len(found) == READ_LIMIT:
-        return found, found[-1].id
-    return found, max(cursor, highest_id(connection))
+@lru_cache
+def _select_after(of_company: bool, of_job: bool, type_count: int | None) -> str:
+    """Return the statement for a scope that is narrowed in these ways."""
+    query = select(*(EVENTS.c[name] for name in StoredEvent.__slots__)).where(EVENTS.c.id > bindparam("after"))
+    if of_company:
+        query = query.where(EVENTS.c.company_id == bindparam("company_id"))
+    if of_job:
+        query = query.where(EVENTS.c.job_id == bindparam("job_id"), EVENTS.c.asset_id.is_(None))
+    if type_count is not None:
+        wanted = [EVENTS.c.type == bindparam(f"type_{number}") for number in range(type_count)]
+        query = query.where(or_(literal_column("0"), *wanted))
+    return prepare_query(query.order_by(EVENTS.c.id).limit(bindparam("count")).offset(literal_column("0")))

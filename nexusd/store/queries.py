@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select
 
 from nexusd.contract.jobs import Job, JobList, JobSummary
 from nexusd.domain.states import JobStatus
@@ -14,16 +14,31 @@ from nexusd.errors import NotFound
 from nexusd.store import assets, events, pauses
 from nexusd.store.jobs import Claim, ProcessIdentity
 from nexusd.store.rows import ATTEMPT_COLUMNS, SUMMARY_COLUMNS, decode_cursor, next_cursor, to_attempt, to_summary
+from nexusd.store.statements import iter_rows, prepare_query
 from nexusd.store.tables import ASSETS, ATTEMPTS, JOBS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Select
 
     from nexusd.contract.pauses import QueuePause
     from nexusd.store.events import Bounds
+
+
+def _prepare_active(status: str) -> tuple[str, str]:
+    """Return the query for the jobs of all companies, and for those of one.
+
+    The status is spelled out: only so may SQLite use the indexes of those few.
+    """
+    query = select(*SUMMARY_COLUMNS).where(JOBS.c.status == literal_column(f"'{status}'"))
+    query = query.order_by(JOBS.c.priority.desc(), JOBS.c.id)
+    return prepare_query(query), prepare_query(query.where(JOBS.c.company_id == bindparam("company_id")))
+
+
+RUNNING: Final = _prepare_active("running")
+QUEUED: Final = _prepare_active("queued")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +155,17 @@ def get_progression(connection: Connection, company_id: str, job_id: str) -> Pro
         raise NotFound(f"there is no job {job_id} in this company")
     query = select(ATTEMPTS.c.number, ATTEMPTS.c.finished_at.is_not(None)).where(ATTEMPTS.c.job_id == job_id)
     return Progression(JobStatus(row.status), {number: bool(is_over) for number, is_over in connection.execute(query)})
+
+
+def iter_active(connection: Connection, company_id: str | None) -> Iterator[JobSummary]:
+    """Yield the jobs of a company, or of all, that are not over: those that run, then the queue in its order.
+
+    One by one, since there may be thousands. It is all of one moment, like anything that is read from `connection`.
+    """
+    for query in RUNNING, QUEUED:
+        # the times are the text of the API, which the model reads in a tenth of the time that SQLAlchemy takes for a row
+        for row in iter_rows(connection, query[company_id is not None], {"company_id": company_id or ""}):
+            yield JobSummary.model_validate(dict(zip(JobSummary.model_fields, row, strict=True)))
 
 
 def find_orphans(connection: Connection) -> list[Orphan]:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from sqlalchemy import Connection, Select, Table
 
@@ -46,6 +46,21 @@ def read_rows(connection: Connection, query: str, parameters: Mapping[str, str |
         return list(cursor.fetchall())
     except sqlite3.Error as error:
         raise _wrap(connection, query, error) from error
+
+
+def iter_rows(
+    connection: Connection, query: str, parameters: Mapping[str, str | int]
+) -> Generator[tuple[Any, ...], None, None]:
+    """Yield the rows of such a query one by one; no more is read than is asked for."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(query, parameters)
+        while (row := cursor.fetchone()) is not None:
+            yield row
+    except sqlite3.Error as error:
+        raise _wrap(connection, query, error) from error
+    finally:
+        cursor.close()
 
 
 def read_number(connection: Connection, query: str) -> int:

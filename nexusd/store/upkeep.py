@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, func, literal_column, select, update
 
 from nexusd.contract.events import EventType
 from nexusd.domain.states import JobStatus
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from nexusd.contract.assets import Asset
 
 IS_LIVE: Final = ASSETS.c.deleted_at.is_(None)
+OLDEST_START: Final = select(func.min(JOBS.c.started_at)).where(JOBS.c.status == literal_column("'running'"))
+"""Spelled out: only so may SQLite use the index of what runs."""
 
 
 def delete(connection: Connection, company_id: str, asset_id: str, now: datetime) -> Asset:
@@ -40,9 +42,8 @@ def delete(connection: Connection, company_id: str, asset_id: str, now: datetime
     """
     asset = assets.get(connection, company_id, asset_id)
     if asset.pinned_at is not None:
-        raise AssetPinned(
-            f"asset {asset_id} is pinned; unpin it first: DELETE /v1/companies/{company_id}/assets/{asset_id}/pin"
-        )
+        advice = f"DELETE /v1/companies/{company_id}/assets/{asset_id}/pin"
+        raise AssetPinned(f"asset {asset_id} is pinned; unpin it first: {advice}")
     if (job_id := _find_job_that_needs(connection, asset_id)) is not None:
         raise AssetInUse(f"job {job_id} needs asset {asset_id}; wait for its end, or cancel it", job_id)
     _end(connection, [asset], now)
@@ -132,9 +133,7 @@ def find_files(connection: Connection, provider: str, object_keys: Collection[st
 
 def find_oldest_start(connection: Connection) -> datetime | None:
     """Return since when the oldest of the attempts runs that may have stored files whose rows are still to come."""
-    started_at: datetime | None = connection.execute(
-        select(func.min(JOBS.c.started_at)).where(JOBS.c.status == "running")
-    ).scalar()
+    started_at: datetime | None = connection.execute(OLDEST_START).scalar()
     return started_at
 
 

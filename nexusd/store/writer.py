@@ -28,7 +28,7 @@ import trio
 from sqlalchemy.exc import DBAPIError
 
 from nexusd import failpoints
-from nexusd.errors import DatabaseBusy, NexusdError, Stopping, StorageFull, WriteQueueFull
+from nexusd.errors import DatabaseBusy, NexusdError, Stopping, StorageFull, StorageUnavailable, WriteQueueFull
 from nexusd.store import events
 
 if TYPE_CHECKING:
@@ -201,6 +201,8 @@ def translate(error: Exception) -> Exception:
     code = _code(error)
     if code == sqlite3.SQLITE_FULL:
         told = StorageFull("the disk that holds the database is full; free some space and try again")
+    elif code == sqlite3.SQLITE_CANTOPEN:
+        told = StorageUnavailable("the database cannot be opened just now: its disk is gone, or too many files are open")
     elif code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         told = DatabaseBusy("another process holds the database; try again in a second")
     else:

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from tests.benchmarks import batches, cancelling, dispatch, drain, hello, idle, machine, startup, submissions
+from tests.benchmarks import assets, batches, cancelling, dispatch, drain, hello, idle, machine, startup, streams, submissions
 from tests.benchmarks.programs import open_daemon, open_hello, open_scratch
 from tests.benchmarks.report import Line, render_table
 
@@ -24,6 +24,8 @@ BENCHMARKS: Final[dict[str, Callable[[Scratch, int, float], Iterator[Line]]]] = 
     "dispatch": dispatch.run,
     "drain": drain.run,
     "cancelling": cancelling.run,
+    "assets": assets.run,
+    "streams": streams.run,
     "startup": startup.run,
     "idle": idle.run,
 }

@@ -90,15 +90,22 @@ def python(*arguments: str) -> list[str]:
 
 @contextlib.contextmanager
 def open_daemon(
-    scratch: Scratch, home: Path, cores: set[int] | None = None, settings: Mapping[str, str] = NOTHING_STARTED
+    scratch: Scratch,
+    home: Path,
+    cores: set[int] | None = None,
+    settings: Mapping[str, str] = NOTHING_STARTED,
+    module: str = "nexusd",
 ) -> Iterator[Program]:
-    """Run the real daemon, ready; stop it in order at the end. Called again with the same `home` it finds its database."""
+    """Run the real daemon, ready; stop it in order at the end. Called again with the same `home` it finds its database.
+
+    `module` may be one that makes something of its own of the daemon.
+    """
     environment = scratch.environment(home) | {"NOTIFY_SOCKET": str(home / "notify"), "NEXUSD_LOG_LEVEL": "warning"}
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
         (home / "notify").unlink(missing_ok=True)
         notified.bind(str(home / "notify"))
         began = time.perf_counter()
-        with _running(python("-m", "nexusd"), _join_paths(environment, settings), home, cores) as process:
+        with _running(python("-m", module), _join_paths(environment, settings), home, cores) as process:
             _wait_ready(notified, process)
             yield Program(process, home / "nexusd/nexusd.sock", home, time.perf_counter() - began)
 

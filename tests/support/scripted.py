@@ -3,6 +3,7 @@
 ["progress", 0.5, "half"]   report progress
 ["wait", "/path"]           wait until the gate there lets one through
 ["write", "a.txt", "text"]  leave a result
+["stretch", "a.bin", 5]     leave a result of so many zeros, which takes no room
 ["say", "text"]             write to the log
 ["enlist", "/path"]         add a line to a roll: this pid, and which of the pids before it are still alive
 ["fork"]                    leave a grandchild behind in a session of its own, enlisted by the next step
@@ -48,6 +49,9 @@ for verb, *rest in steps:
     elif verb == "write":
         with open("out/" + rest[0], "w") as file:
             file.write(rest[1])
+    elif verb == "stretch":
+        with open("out/" + rest[0], "wb") as file:
+            file.truncate(rest[1])
     elif verb == "say":
         print(rest[0], flush=True)
     elif verb == "enlist":

@@ -11,7 +11,7 @@ import os
 import signal
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -30,8 +30,10 @@ from nexusd.store import assets, upkeep
 from tests.support.stores import Store, make_asset, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from pathlib import Path
+
+    from nexusd.service.assets import Upload
 
 COMPANY: Final = "default"
 
@@ -103,14 +105,37 @@ class Chunks:
         raise StopAsyncIteration
 
 
+@dataclass(frozen=True)
+class Sent:
+    """An upload of these bytes."""
+
+    content: bytes
+    details: AssetUpload
+    content_type: str = "text/plain"
+
+    @property
+    def least_bytes(self) -> int:
+        """What was announced."""
+        return len(self.content)
+
+    async def begin(self) -> None:
+        """Nothing is to be read before the bytes."""
+        await trio.lowlevel.checkpoint()
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes in two pieces."""
+        async for piece in Chunks(self.content):
+            yield piece
+
+
 class RowFirst(AssetService):
     """Wrong on purpose: the row is written before its file."""
 
-    async def upload(self, company: str, upload: AssetUpload, content_type: str, body: Any, byte_size: int | None) -> Asset:
+    async def upload(self, company: str, upload: Upload) -> Asset:
         """Do the same things in the wrong order."""
-        content = b"".join([piece async for piece in body])
+        content = b"".join([piece async for piece in upload.chunks()])
         owner = await self._companies.get(company)
-        key = object_key(owner.slug, upload.namespace, upload.filename, utc_now(), new_id())
+        key = object_key(owner.slug, upload.details.namespace, upload.details.filename, utc_now(), new_id())
         found = {"object_key": key, "sha256": hashlib.sha256(content).hexdigest(), "byte_size": len(content)}
         asset = make_asset(owner.id, **found)
         await self._database.write(assets.add, asset)
@@ -156,7 +181,7 @@ class Life:
 
     async def upload(self, content: bytes, filename: str = "a.bin") -> Asset:
         """Upload a file."""
-        return await self.assets.upload(COMPANY, AssetUpload(filename=filename), "text/plain", Chunks(content), len(content))
+        return await self.assets.upload(COMPANY, Sent(content, AssetUpload(filename=filename)))
 
     async def retire(self, max_bytes: int) -> int:
         """Let retention pass."""

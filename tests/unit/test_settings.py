@@ -70,6 +70,18 @@ def test_a_company_has_no_limit_and_a_job_costs_one_slot_unless_somebody_says_so
                 load_settings()
 
 
+def test_a_bucket_is_named_by_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings()
+    assert (settings.storage_provider, settings.s3_bucket, settings.s3_prefix) == ("local_disk", None, "")
+    configure(
+        'storage_provider = "s3"\ns3_bucket = "assets"\ns3_endpoint = "http://127.0.0.1:9000"\ns3_prefix = "of/nexusd-1"\n'
+    )
+    monkeypatch.setenv("NEXUSD_S3_REGION", "eu-central-1")
+    settings = load_settings()
+    found = (settings.storage_provider, settings.s3_bucket, settings.s3_endpoint, settings.s3_region, settings.s3_prefix)
+    assert found == ("s3", "assets", "http://127.0.0.1:9000", "eu-central-1", "of/nexusd-1")
+
+
 def test_a_dotenv_file_and_strange_variables_are_nobodys_word(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".env").write_text("NEXUSD_RUNNING_JOBS=7\n")
     for name in ("NEXUSD_ATTEMPT", "NEXUSD_PROGRESS_FD", "NEXUSD_UNHEARD_OF"):
@@ -111,6 +123,17 @@ def test_paths_are_absolute_and_know_the_home(folder: Path, monkeypatch: pytest.
         ("stop_grace_seconds", "inf"),
         ("idle_exit_seconds", 0),
         ("idle_exit_seconds", "nan"),
+        ("storage_provider", "tape"),
+        ("s3_bucket", "a/b"),
+        ("s3_bucket", "assets\n"),
+        ("s3_endpoint", "127.0.0.1:9000"),
+        ("s3_endpoint", "ftp://a"),
+        ("s3_endpoint", "http://a b"),
+        ("s3_region", "here and there"),
+        ("s3_prefix", "/a"),
+        ("s3_prefix", "a/"),
+        ("s3_prefix", "a//b"),
+        ("s3_prefix", "a/../b"),
         ("log_level", "loud"),
         ("log_format", "xml"),
         ("state_directory", 5),

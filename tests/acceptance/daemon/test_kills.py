@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from nexusd.failpoints import POINTS
-from tests.support.daemons import ASSETS, JOBS
+from tests.support.connections import follow
+from tests.support.daemons import ASSETS, DEFAULT, JOBS
 from tests.support.lives import Story, open_story
 from tests.support.scripted import DONE, scripted
 from tests.support.sites import find_units
@@ -39,6 +40,14 @@ def render(story: Story, failpoint: str) -> None:
     story.start(failpoint)
     with story.watching():
         story.submit(("progress", 0.5, None), DONE)
+
+
+def watch(story: Story, failpoint: str) -> None:
+    """Somebody who asks how things stand and what comes next."""
+    story.start(failpoint)
+    story.submit(DONE)
+    for _ in follow(story.program.socket, f"{DEFAULT}/events?snapshot=active"):
+        pass
 
 
 def cancel(story: Story, failpoint: str) -> None:
@@ -170,6 +179,7 @@ KILLS: Final[dict[Callable[[Story, str], None], list[str]]] = {
         *commits("create", "record_process", "report_progress", "settle"),
         *STORAGE,
     ],
+    watch: ["service.snapshot.after"],
     claim: ["runner.claim.after", *commits("take_turn")],
     cancel: [*both("service.cancel", "runner.cancel"), *commits("request_cancel", "settle")],
     time_out: ["runner.timeout.after"],

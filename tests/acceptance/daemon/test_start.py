@@ -180,3 +180,27 @@ def test_a_sandbox_that_is_required_and_does_not_work(home: Path) -> None:
         assert held["level"] in ("landlock", "limits")
         assert "No permissions" in held["refused"]["bubblewrap"]
         assert program.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({}, "s3_bucket is not set"),
+        ({"BUCKET": "a/b"}, "s3_bucket: "),
+        ({"BUCKET": "assets", "ENDPOINT": "127.0.0.1:9000"}, "s3_endpoint: "),
+        ({"BUCKET": "assets", "PREFIX": "/a"}, "s3_prefix: "),
+        ({"BUCKET": "assets", "ENDPOINT": "http://127.0.0.1:1"}, "s3://assets at http://127.0.0.1:1 cannot be listed: "),
+    ],
+)
+def test_a_bucket_that_cannot_be_had(home: Path, settings: dict[str, str], says: str) -> None:
+    named = {f"NEXUSD_S3_{name}": value for name, value in settings.items()}
+    credentials = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    with Program(home, environment={"NEXUSD_STORAGE_PROVIDER": "s3", **named, **credentials}) as program:
+        check_refused(program, REFUSED, says)
+
+
+def test_a_bucket_without_the_program_that_speaks_to_it(home: Path) -> None:
+    (home / "obstore.py").write_text("raise ModuleNotFoundError(name='obstore')")
+    environment = {"NEXUSD_STORAGE_PROVIDER": "s3", "NEXUSD_S3_BUCKET": "assets", "PYTHONPATH": str(home)}
+    with Program(home, environment=environment) as program:
+        check_refused(program, REFUSED, "needs obstore: pip install 'nexusd[s3]'")

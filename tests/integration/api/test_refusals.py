@@ -60,7 +60,9 @@ ROUTES: Final = (
     Route("POST", f"{IN_COMPANY}/content-jobs/{{job_id}}/cancel"),
     Route("POST", f"{IN_COMPANY}/content-jobs/{{job_id}}/retry"),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/events", query=frozenset({"after"})),
-    Route("GET", f"{IN_COMPANY}/events", query=frozenset({"after", "types"})),
+    Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/wait", query=frozenset({"timeout"})),
+    Route("GET", f"{IN_COMPANY}/events", query=frozenset({"after", "types", "snapshot"})),
+    Route("GET", "/v1/events", query=frozenset({"after", "types", "snapshot"})),
     Route(
         "POST",
         f"{IN_COMPANY}/assets",
@@ -73,8 +75,8 @@ ROUTES: Final = (
     ),
     Route("GET", f"{IN_COMPANY}/source-tasks/{{source_task}}", query=PAGE),
     Route("GET", f"{IN_COMPANY}/assets/{{asset_id}}"),
-    Route("GET", f"{IN_COMPANY}/assets/{{asset_id}}/content"),
-    Route("HEAD", f"{IN_COMPANY}/assets/{{asset_id}}/content"),
+    Route("GET", f"{IN_COMPANY}/assets/{{asset_id}}/content", query=frozenset({"inline", "download"})),
+    Route("HEAD", f"{IN_COMPANY}/assets/{{asset_id}}/content", query=frozenset({"inline", "download"})),
     Route("DELETE", f"{IN_COMPANY}/assets/{{asset_id}}"),
     Route("PUT", f"{IN_COMPANY}/assets/{{asset_id}}/pin"),
     Route("DELETE", f"{IN_COMPANY}/assets/{{asset_id}}/pin"),
@@ -131,7 +133,7 @@ async def test_every_route_refuses_what_does_not_exist(home: Path) -> None:
         before = take_stock(daemon.state)
         for route in ROUTES:
             if "{company}" in route.path:
-                for company in ("nobody", NOBODY, "%00", "..", "default%2f", "x" * 3000):
+                for company in ("nobody", NOBODY, "%00", "%2e%2e", "default%2f", "x" * 3000):
                     answer = await call(daemon, route, company=company)
                     assert answer.status_code in {400, 404}, (route, company, answer.text)
                 check_refused(await call(daemon, route, company="nobody"), 404, "not-found")
@@ -170,8 +172,12 @@ BAD_QUERIES: Final[dict[str, list[str]]] = {
     "offset": ["", "-1", "x", "1.5", "9" * 20],
     "raw": ["", "perhaps", "2"],
     "follow": ["", "perhaps", "2"],
+    "inline": ["", "perhaps", "2"],
+    "download": ["", "perhaps", "2"],
     "dryRun": ["", "perhaps", "2"],
     "types": ["", "content_job", "content_job.vanished"],
+    "snapshot": ["", "all", "ACTIVE", "true"],
+    "timeout": ["", "-1", "600.1", "x", "nan", "inf", "1e9", "30s"],
     "filename": ["", "x" * 1025],
     "namespace": [
         "",
@@ -210,7 +216,7 @@ async def test_every_query_parameter_is_checked(home: Path) -> None:
                     answer = await call(daemon, route, identity=job_id, query={name: value}, content=b"")
                     check_refused(answer, 422, "invalid-request", f"?{name}")
         for value in ("x", "-1", "1.5", "\u0661", "1e3", "0x1", "9" * 20):
-            for path in (f"{DEFAULT}/events", f"{JOBS}/{job_id}/events"):
+            for path in ("/v1/events", f"{DEFAULT}/events", f"{JOBS}/{job_id}/events"):
                 answer = await daemon.client.get(path, headers={b"Last-Event-ID": value.encode()})
                 check_problem(answer, 400, "malformed-request")
         several = await daemon.client.get(JOBS, params={"limit": "0", "status": ["done", "bad", "worse"], "createdAfter": "x"})

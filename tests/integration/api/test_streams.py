@@ -138,10 +138,12 @@ async def test_a_cursor_out_of_bounds_is_told_and_starts_anew(home: Path, gate: 
         for cursor, reason in ((0, "pruned"), (4, "pruned"), (highest + 1, "future"), (10**18, "future")):
             wanted = {"reason": reason, "requested": cursor, "resumedFrom": highest, "oldestAvailable": 6}
             reset, status = await read_all(daemon, f"{JOBS}/{job_id}/events", cursor)
-            assert reset == Frame(highest, "reset", wanted)
+            assert reset == Frame(None, "reset", wanted)
             assert (status.id, status.event, status.data["job"]["status"]) == (highest, "status", "done")
-            async with daemon.follow(f"{DEFAULT}/events", cursor) as stream:
-                assert await stream.take(1) == [Frame(highest, "reset", wanted)]
+            end = Frame(highest, "snapshot.end", {"jobs": 0, "complete": True, "resumedFrom": highest})
+            for every in (f"{DEFAULT}/events", "/v1/events"):
+                async with daemon.follow(every, cursor) as stream:
+                    assert await stream.take(2) == [Frame(None, "reset", wanted), end]
         async with daemon.follow(f"{DEFAULT}/events", 5) as stream:
             [first] = await stream.take(1)
             assert [(first.id,)] == ask(daemon.state / "nexusd.db", OLDEST_OF_DEFAULT)
@@ -150,6 +152,46 @@ async def test_a_cursor_out_of_bounds_is_told_and_starts_anew(home: Path, gate: 
             asset = (await daemon.client.post(ASSETS, content=b"z")).json()
             [frame] = await stream.take(1)
             assert (frame.event, frame.data["asset"]) == ("asset.created", asset)
+
+
+async def test_a_stream_of_everything_begins_with_a_snapshot_if_asked(home: Path, gate: Gate) -> None:
+    async with open_daemon(home, running_jobs=1) as daemon:
+        await daemon.add_company("acme")
+        running = await daemon.submit(scripted(("wait", gate.path), DONE))
+        await daemon.wait_status(running, "running")
+        queued = await daemon.submit(scripted(DONE), "acme")
+        async with daemon.follow("/v1/events", snapshot="active") as stream:
+            first, second, end = await stream.take(3)
+            assert [(frame.id, frame.event, frame.data["jobId"]) for frame in (first, second)] == [
+                (None, "snapshot", running),
+                (None, "snapshot", queued),
+            ]
+            assert first.data["job"]["status"] == "running"
+            assert (end.event, end.data) == ("snapshot.end", {"jobs": 2, "complete": True, "resumedFrom": end.id})
+            gate.let_through()
+            live: list[Frame] = []
+            while [frame.event for frame in live].count("content_job.done") < 2:
+                live += await stream.take(1)
+        async with daemon.follow("/v1/events", end.id, snapshot="active") as stream:
+            assert await stream.take(len(live)) == live
+        async with daemon.follow("/v1/companies/acme/events", snapshot="active", types="content_job.done") as stream:
+            assert [frame.event for frame in await stream.take(1)] == ["snapshot.end"]
+        async with daemon.follow("/v1/events", types=["content_job.done"], after=0) as stream:
+            assert await stream.take(2) == [frame for frame in live if frame.event == "content_job.done"]
+
+
+async def test_a_reader_of_http_1_0_gets_a_stream_without_chunks(home: Path) -> None:
+    async with open_daemon(home, running_jobs_per_type={"scripted": 0}) as daemon:
+        connection = await trio.open_unix_socket(str(daemon.settings.socket))
+        await connection.send_all(b"GET /v1/events?after=0 HTTP/1.0\r\nHost: nexusd\r\n\r\n")
+        said = await connection.receive_some(65536)
+        await daemon.submit(scripted(DONE))
+        while not said.endswith(b"}\n\n"):
+            said += await connection.receive_some(65536)
+        await connection.aclose()
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert body.startswith(b"retry: 1000\n\nid: 1\nevent: content_job.queued\ndata: {")
 
 
 async def test_a_long_history_is_read_in_pages_without_a_seam(home: Path) -> None:

@@ -58,6 +58,40 @@ tell(0.5, "half"); print("said"); print("complained", file=sys.stderr)
 
 
 @pytest.mark.slow
+async def test_a_result_says_where_it_came_from_and_is_what_its_bytes_are(tmp_path: Path) -> None:
+    spec = python(
+        """
+if not os.path.exists(INPUT["mark"]):
+    open(INPUT["mark"], "w"); sys.exit(70)
+put("a.svg", b"<svg width='30' height='20'></svg>"); put("b.png", b"no picture"); put("c.txt", b"<html><script>")
+put("d.txt", b"words"); put("e", b"%PDF-1.7")
+""",
+        outputs={".svg": "image/svg+xml", ".png": "image/png", ".txt": "text/plain"},
+        own_version="7",
+        tools=("trio", "no-such-tool"),
+    )
+    async with open_runner(tmp_path, spec) as runner:
+        job_input = {"mark": str(tmp_path / "mark"), "text": "grüße"}
+        first = await runner.run(input=job_input)
+        job = await runner.run(input=job_input)
+        assert (first.status, job.status) == (JobStatus.FAILED, JobStatus.DONE)
+        [stored_input] = runner.store.ask("SELECT input FROM content_jobs WHERE id = ?", job.id)[0]
+    types = ["image/svg+xml", "application/octet-stream", "text/html", "text/plain", "application/pdf"]
+    assert [asset.content_type for asset in job.assets] == types
+    sizes = [(30, 20), (None, None), (None, None), (None, None), (None, None)]
+    for asset, (width, height) in zip(job.assets, sizes, strict=True):
+        assert (asset.attempt, asset.job_id) == (job.attempts[-1].number, job.id)
+        assert asset.provenance is not None
+        assert asset.provenance.model_dump(exclude_none=True) == {
+            "job_type": "script",
+            "renderer_version": "7",
+            "tools": {"trio": trio.__version__},
+            "input_sha256": hashlib.sha256(stored_input.encode()).hexdigest(),
+            **({} if width is None else {"width": width, "height": height}),
+        }
+
+
+@pytest.mark.slow
 async def test_the_peak_of_memory_is_the_childs_own_or_not_said(tmp_path: Path, containment: Containment) -> None:
     spec = python("block = b'x' * INPUT['bytes']; put('x.txt')")
     # bubblewrap is our child: our own peak is counted as its until its exec. The launcher is a small program between.

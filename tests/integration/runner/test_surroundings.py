@@ -7,13 +7,13 @@ import os
 import resource
 import signal
 import stat
-import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nexusd.domain.states import JobStatus
+from tests.support.disks import small_disk
 from tests.support.renderers import python, shell
 from tests.support.runners import open_runner, referring, upload
 
@@ -56,19 +56,6 @@ def careless_descriptors() -> Iterator[None]:
         finally:
             os.dup2(before, 0)
             os.close(before)
-
-
-@contextmanager
-def small_disk(directory: Path, options: str) -> Iterator[None]:
-    """Mount a disk on `directory` that is full at once."""
-    directory.mkdir(mode=0o700)
-    mount: list[str | Path] = ["mount", "-t", "tmpfs", "-o", f"mode=700,{options}", "none", directory]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("this root may not mount")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", directory], check=True)
 
 
 async def test_the_surroundings_of_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

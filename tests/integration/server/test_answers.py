@@ -42,7 +42,10 @@ async def test_the_scope_is_what_asgi_says() -> None:
             "server": (str(path), None),
             "client": None,
             "state": {},
-            "extensions": {"nexusd.peer": {"pid": os.getpid(), "uid": os.getuid(), "gid": os.getgid()}},
+            "extensions": {
+                "nexusd.peer": {"pid": os.getpid(), "uid": os.getuid(), "gid": os.getgid()},
+                "nexusd.pieces": {},
+            },
         }
     ]
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 DAY: Final = timedelta(days=1)
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Shelf:

@@ -18,7 +18,7 @@ from nexusd.storage.syscalls import Syscalls
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
 
-    from nexusd.storage import LocalDisk, StoredFile, WorkFile
+    from nexusd.storage import Provider, StoredFile, WorkFile
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 MEBIBYTE = 1024 * 1024
@@ -47,9 +47,9 @@ def upload(*chunks: bytes) -> Upload:
 
 
 async def put(
-    disk: LocalDisk, source: WorkFile | Path | AsyncIterable[bytes], max_bytes: int | None = None, filename: str = "a.bin"
+    provider: Provider, source: WorkFile | Path | AsyncIterable[bytes], max_bytes: int | None = None, filename: str = "a.bin"
 ) -> StoredFile:
-    return await disk.put_file(
+    return await provider.put_file(
         company="default",
         namespace="generated/chart",
         filename=filename,

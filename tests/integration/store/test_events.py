@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nexusd.domain.retry import Done
 from nexusd.store import companies, events, jobs
-from nexusd.store.events import Bounds, Scope, StoredEvent
+from nexusd.store.events import Bounds, Page, Scope, StoredEvent
 from tests.support.stores import NOON, Store, ask, make_asset, new_job, open_store
 
 if TYPE_CHECKING:
@@ -40,8 +40,20 @@ async def test_a_cursor_outside_of_what_is_kept_is_told_so(store: Store) -> None
     assert refusals == {**pruned, **dict.fromkeys(range(4, 11)), **future}
 
 
+async def test_a_page_after_such_a_cursor_says_so_whatever_there_is_to_read(store: Store) -> None:
+    await store.submit(*(new_job() for _ in range(10)))
+    store.ask("UPDATE event_retention SET pruned_through = 4")  # the rows are there: what counts is what was decided
+    for cursor in range(13):
+        page = await store.database.read(events.read_on, cursor, Scope())
+        if 4 <= cursor <= 10:
+            assert page.refusal is None
+            assert [event.id for event in page.events] == list(range(cursor + 1, 11))
+        else:
+            assert page == Page([], 10, "pruned" if cursor < 4 else "future")
+
+
 async def read(store: Store, cursor: int, scope: Scope, limit: int = 1000) -> list[StoredEvent]:
-    return await store.database.read(events.read_after, cursor, scope, limit)
+    return (await store.database.read(events.read_on, cursor, scope, limit)).events
 
 
 async def test_a_scope_narrows_and_a_cursor_resumes_exactly(store: Store) -> None:
@@ -59,22 +71,30 @@ async def test_a_scope_narrows_and_a_cursor_resumes_exactly(store: Store) -> Non
     chosen = Scope(company_id=store.company_id, types=frozenset({"asset.created", "content_job.done"}))
     assert [event.type for event in await read(store, 0, chosen)] == ["asset.created", "content_job.done"]
     assert await read(store, 0, Scope(types=frozenset())) == []
-    for cursor in range(8):
+    for cursor in range(7):
         assert await read(store, cursor, Scope()) == all_of_it[cursor:]
         one_by_one: list[StoredEvent] = []
         for _ in all_of_it:
             one_by_one += await read(store, one_by_one[-1].id if one_by_one else cursor, Scope(), 1)
         assert one_by_one == all_of_it[cursor:]
         for scope in (Scope(), chosen, Scope(company_id="nobody")):
-            found, after = await store.database.read(events.read_on, cursor, scope)
-            assert found == await read(store, cursor, scope)
-            assert after == max(cursor, 6)
+            page = await store.database.read(events.read_on, cursor, scope)
+            assert (page.cursor, page.refusal) == (6, None)
+            assert set(page.events) <= set(all_of_it[cursor:])
 
 
-async def test_a_long_way_is_read_in_pages(store: Store) -> None:
-    await store.submit(*(new_job() for _ in range(events.READ_LIMIT)))
-    await store.submit(*(new_job() for _ in range(5)))
-    found, cursor = await store.database.read(events.read_on, 0, Scope())
-    assert (len(found), cursor) == (events.READ_LIMIT, events.READ_LIMIT)
-    found, cursor = await store.database.read(events.read_on, cursor, Scope())
-    assert ([event.id for event in found], cursor) == ([1001, 1002, 1003, 1004, 1005], 1005)
+async def test_a_long_way_is_read_in_pages_of_a_bounded_size(store: Store) -> None:
+    await store.submit(*(new_job(source_task_id="x" * 255) for _ in range(300)))
+    pages: list[Page] = []
+    cursor = 0
+    while cursor < 300:
+        pages.append(await store.database.read(events.read_on, cursor, Scope()))
+        assert pages[-1].events[0].id == cursor + 1
+        cursor = pages[-1].cursor
+        assert pages[-1].events[-1].id == cursor
+    sizes = [sum(len(event.data) for event in page.events) for page in pages]
+    largest = max(len(event.data) for page in pages for event in page.events)
+    assert all(events.PAGE_MAX_BYTES <= size < events.PAGE_MAX_BYTES + largest for size in sizes[:-1])
+    assert len(pages) > 2
+    page = await store.database.read(events.read_on, 0, Scope(), 5)
+    assert ([event.id for event in page.events], page.cursor) == ([1, 2, 3, 4, 5], 5)

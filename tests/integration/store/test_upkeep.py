@@ -218,11 +218,12 @@ async def test_the_oldest_start_is_of_what_runs(store: Store) -> None:
             "assets_by_company",
         ),
         (lambda: upkeep._select_need("a"), "job_asset_references_by_asset"),
+        (lambda: upkeep.OLDEST_START, "content_jobs_running"),
     ],
 )
 async def test_what_is_looked_for_has_an_index(store: Store, query: object, index: str) -> None:
     text = str(query().compile(compile_kwargs={"literal_binds": True}))  # type: ignore[operator]
     plan = " ".join(str(row[3]) for row in store.ask(f"EXPLAIN QUERY PLAN {text}"))
     assert index in plan, plan
-    assert "SCAN" not in plan.replace("SCAN json_each", ""), plan
+    assert "SCAN" not in plan.replace("SCAN content_jobs USING INDEX content_jobs_running", ""), plan
     assert "TEMP B-TREE" not in plan, plan

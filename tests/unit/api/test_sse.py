@@ -1,28 +1,12 @@
-"""Frames as bytes, and where a stream goes on from."""
+"""Where a stream goes on from."""
 
 from __future__ import annotations
 
 import pytest
 from starlette.requests import Request
 
-from nexusd.api.sse import encode, last_event_id
+from nexusd.api.sse import last_event_id
 from nexusd.errors import MalformedRequest
-from nexusd.service.streams import Frame
-
-
-@pytest.mark.parametrize(
-    ("frames", "encoded"),
-    [
-        ([], b""),
-        ([Frame(7)], b"id: 7\n\n"),
-        ([Frame(0)], b"id: 0\n\n"),
-        ([Frame(7, "status", '{"a":"\u00e9"}')], 'id: 7\nevent: status\ndata: {"a":"\u00e9"}\n\n'.encode()),
-        ([Frame(event="server.stopping", data="{}")], b"event: server.stopping\ndata: {}\n\n"),
-        ([Frame(7, "a", "1"), Frame(8, "b", "2")], b"id: 7\nevent: a\ndata: 1\n\nid: 8\nevent: b\ndata: 2\n\n"),
-    ],
-)
-def test_frames(frames: list[Frame], encoded: bytes) -> None:
-    assert encode(frames) == encoded
 
 
 @pytest.mark.parametrize(

@@ -95,17 +95,20 @@ def content(status: int, body: bytes, **headers: str) -> Step:
     return step
 
 
-def stream(*pieces: bytes, finish: bool = True) -> Step:
-    """Answer with an event stream. Without `finish` the connection breaks in the middle of it."""
+def stream(*pieces: bytes, finish: bool = True, hold: bool = False) -> Step:
+    """Answer with an event stream. Without `finish` the connection breaks in the middle of it; with `hold` it falls silent."""
 
     def step(handler: Handler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Connection", "close")  # else the client may send the next request before it sees the end
         handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
         for piece in pieces:
             handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-        if finish:
+        if hold:
+            handler.rfile.read(1)  # until the other side gives up
+        elif finish:
             handler.wfile.write(b"0\r\n\r\n")
         handler.close_connection = True
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nexusctl.client.patience import Patience
+from nexusctl.client.backoff import Backoff
+from nexusctl.client.patience import FOR_EVER, Patience
 from nexusctl.errors import Unreachable
 
 
@@ -53,13 +54,44 @@ def test_the_loss_is_told_once_and_revived_each_time() -> None:
     for _ in range(3):
         patience.failed("gone", pause_seconds=2)
     assert notices == ["gone; trying again"]
-    assert silences == [0, 2, 4]
+    assert silences[0] == 0
+    assert 2 <= silences[1] <= 2.1
+    assert 4 <= silences[2] <= 4.3
 
 
 def test_a_revived_daemon_is_asked_at_once() -> None:
     time = Time()
     patience = Patience(30, revive=lambda silent_seconds: silent_seconds > 2, clock=lambda: time.now, sleep=time.sleep)
-    while time.now < 102:
+    while time.now <= 102:
         patience.failed("gone")
+    pauses = list(time.pauses)
     patience.failed("gone")
-    assert time.pauses[-1] < 0.1
+    assert time.pauses == pauses
+
+
+def test_after_a_revival_the_pauses_begin_anew() -> None:
+    time = Time()
+    deaths = iter([False, False, False, True, False])
+    backoff = Backoff(0.1, 1.0, choose=lambda _low, high: high)
+    patience = Patience(30, revive=lambda _silent: next(deaths), clock=lambda: time.now, sleep=time.sleep)
+    for _ in range(5):
+        patience.failed("gone", backoff=backoff)
+    assert time.pauses == [0.1, 0.2, 0.4, 0.1]
+
+
+def test_a_pause_lasts_at_least_what_the_daemon_asks_and_not_past_the_end() -> None:
+    time = Time()
+    patience = Patience(30, clock=lambda: time.now, sleep=time.sleep)
+    patience.failed("gone", pause_seconds=3)
+    assert 3 <= time.pauses[-1] <= 3.1
+    patience.failed("gone", pause_seconds=3, until=time.now + 0.5)
+    assert time.pauses[-1] == 0.5
+    patience.failed("gone", until=time.now - 1)
+    assert time.pauses[-1] == 0
+
+
+def test_a_client_may_wait_for_ever() -> None:
+    time = Time()
+    patience = Patience(FOR_EVER, clock=lambda: time.now, sleep=time.sleep)
+    for _ in range(100):
+        patience.failed("gone", pause_seconds=3600)

@@ -10,7 +10,7 @@ import pytest
 from nexusctl.errors import Refused, UsageError
 from nexusctl.output.progress import Bar, Lines, Silence, open_display
 from nexusctl.output.screen import Screen, style_of, write_error
-from tests.unit.nexusctl.documents import progress_frame, status_frame
+from tests.unit.nexusctl.documents import frame, progress_frame, status_frame
 
 
 class Terminal(io.StringIO):
@@ -104,6 +104,32 @@ def test_plain_lines_are_few() -> None:
     assert lines[:3] == ["queued", "running", "  0% drawing"]
     assert lines[-2:] == ["100% drawing", "done asset a-1"]
     assert len(lines) == 14
+
+
+def test_frames_about_the_stream_do_not_disturb_the_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nexusctl.client.following import Following
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    stream = b"".join(
+        [
+            status_frame(1, "running"),
+            frame("lagging", {"cursor": 1, "behind": 9}, 1),
+            frame("reset", {"reason": "pruned", "requested": 1, "resumedFrom": 7, "oldestAvailable": 5}, 7),
+            frame("snapshot.end", {"jobs": 0, "complete": True, "resumedFrom": 7}, 7),
+            frame("novelty", {"x": 1}, 7),
+            frame("server.stopping", {"retryAfterSeconds": 1}),
+            status_frame(8, "done"),
+        ]
+    )
+    lines: list[str] = []
+    with Lines(Screen(), lines.append) as plain, Bar("t", 80) as bar:
+        events = list(Following().receive(stream))
+        for event in events:
+            plain.show(event.data)
+            bar.show(event.data)
+    names = ["status", "lagging", "reset", "snapshot.begin", "snapshot.end", "server.stopping", "status"]
+    assert [event.name for event in events] == names
+    assert lines == ["running", "some events are gone (pruned), going on from what is kept", "done"]
 
 
 @pytest.mark.parametrize("width", [20, 40, 80])

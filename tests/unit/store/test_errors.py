@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from nexusd.errors import DatabaseBusy, StorageFull
+from nexusd.errors import DatabaseBusy, StorageFull, StorageUnavailable
 from nexusd.store.rows import decode_cursor, encode_cursor
 from nexusd.store.writer import translate
 
@@ -28,6 +28,7 @@ def error_of(code: int, *, is_wrapped: bool) -> Exception:
         (sqlite3.SQLITE_BUSY_SNAPSHOT, DatabaseBusy),
         (sqlite3.SQLITE_LOCKED_SHAREDCACHE, DatabaseBusy),
         (sqlite3.SQLITE_FULL, StorageFull),
+        (sqlite3.SQLITE_CANTOPEN, StorageUnavailable),
         (sqlite3.SQLITE_IOERR_WRITE, None),
         (sqlite3.SQLITE_CONSTRAINT_UNIQUE, None),
     ],
