@@ -164,9 +164,9 @@ def _find_made(target: Path, key: str | None) -> Backup | None:
 
 
 def _is_begun(target: Path, key: str | None) -> bool:
-    """Tell whether an earlier try under this key left the folder as it is: with no other may it be cleared."""
+    """Tell whether an earlier try under this key left the folder as it is: only then is it cleared. A key is never empty."""
     with suppress(OSError, ValueError):
-        return key is not None and (target / UNFINISHED_NAME).read_text("utf-8") == key
+        return (target / UNFINISHED_NAME).read_text("utf-8") == key
     return False
 
 

@@ -117,8 +117,8 @@ def _build(source: Path, target: Path, incomplete: bool) -> int:
 
 def _copy_all(source: Path, target: Path) -> list[str]:
     database = target / DATABASE_NAME
-    copies.check_sound(source / DATABASE_NAME)
     copies.copy_database(source / DATABASE_NAME, database, lambda: None)
+    copies.read_contents(database)  # refuses one that is sound, but not nexusd's
     (target / ASSETS_NAME).mkdir(mode=0o700)
     export = Export(partial(open_below, source / ASSETS_NAME), target / ASSETS_NAME)
     lost = []

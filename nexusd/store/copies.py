@@ -70,7 +70,6 @@ def copy_database(source: Path, target: Path, check_cancelled: Callable[[], None
         old.execute("BEGIN")
         old.execute("SELECT 1 FROM sqlite_schema").fetchone()  # the state from here on is what is copied
         old.backup(new, pages=STEP_PAGES, progress=lambda *_: check_cancelled())
-        old.execute("ROLLBACK")
         new.execute("PRAGMA journal_mode = DELETE")
         with _interruptible(new, check_cancelled):
             _check_sound(new, target)
@@ -100,16 +99,6 @@ def read_files(path: Path) -> Iterator[CopiedFile]:
         columns = "id, provider, object_key, byte_size, sha256"
         for row in connection.execute(f"SELECT {columns} FROM assets WHERE deleted_at IS NULL ORDER BY sha256, id"):
             yield CopiedFile(*row)
-
-
-def check_sound(path: Path) -> None:
-    """Have SQLite check a copy, and that it is nexusd's. Raises UnsafeDatabase."""
-    try:
-        schema.refuse_unknown(path)
-        with closing(_open(path)) as connection:
-            _check_sound(connection, path)
-    except sqlite3.Error as error:
-        raise UnsafeDatabase(f"{path} is damaged: {error}") from error
 
 
 def make_own(path: Path, lost: Iterable[str], now: str) -> None:

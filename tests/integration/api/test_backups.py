@@ -22,6 +22,7 @@ from tests.support.daemons import ASSETS, DEFAULT, JOBS, Daemon, check_problem, 
 from tests.support.disks import another_disk
 from tests.support.oracle import Told, check, examine
 from tests.support.scripted import DONE, Gate, scripted
+from tests.support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,6 +237,9 @@ async def test_the_same_key_gives_the_same_backup_and_goes_on_where_one_broke_of
         for headers in ({}, {"Idempotency-Key": "other"}):
             answer = await daemon.client.post("/v1/backup", json={"directory": str(target)}, headers=headers)
             check_problem(answer, 422, "invalid-request", ["/directory"])
+        await back_up(daemon, tmp_path / "without a key")
+        answer = await daemon.client.post("/v1/backup", json={"directory": str(tmp_path / "without a key")})
+        check_problem(answer, 422, "invalid-request", ["/directory"])
         (target / "backup.json").unlink()  # as kill -9 leaves it
         for mark, headers in (("k", {"Idempotency-Key": "other"}), ("k", {}), ("", {})):
             (target / ".unfinished").write_text(mark)
@@ -279,6 +283,7 @@ async def test_a_file_that_is_missing_or_cut_is_told_and_restored_only_without(h
     inside = tmp_path / "b" / "assets" / torn["objectKey"]
     inside.chmod(0o600)
     inside.write_bytes(b"x444")
+    (tmp_path / "b" / "assets" / whole["objectKey"]).chmod(0o644)  # a copy of a backup that somebody made
     state = tmp_path / "state"
     with pytest.raises(RestoreRefused, match="3 assets have no whole file"):
         restore(tmp_path / "b", state)
@@ -314,6 +319,10 @@ async def test_a_restore_overwrites_nothing_and_takes_no_damaged_database(home: 
         with pytest.raises(RestoreRefused):
             restore(backup, state)
         assert os.listdir(state) == ["nexusd.lock"]
+    (backup / "nexusd.db").write_bytes(database)
+    ask(backup / "nexusd.db", "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(RestoreRefused, match="upgrade nexusd"):
+        restore(backup, state)
     (backup / "nexusd.db").write_bytes(database)
     for name in (".restoring", "assets"):  # a restore that was killed
         (state / name / "x").mkdir(parents=True)

@@ -142,6 +142,7 @@ async def test_two_backups_take_turns(tmp_path: Path) -> None:
                 await hold.reached.wait()
                 nursery.start_soon(rig.back_up, tmp_path / "second")
                 await trio.testing.wait_all_tasks_blocked()
+                assert rig.service._turn.statistics().tasks_waiting == 1
                 assert not (tmp_path / "second").exists()
         for name in ("first", "second"):
             check(tmp_path / name)
