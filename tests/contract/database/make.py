@@ -65,7 +65,7 @@ async def fill(store: Store) -> None:
     await store.database.write(jobs.request_cancel, store.company_id, others[2], NOON)
     await store.database.write(pauses.pause, "document", "Ü", NOON)
     store.ask("UPDATE assets SET deleted_at = ? WHERE id = ?", DELETED, gone.id)
-    store.ask("UPDATE assets SET pinned_at = ? WHERE id = ?", DELETED, picture.id)
+    store.ask("UPDATE assets SET pinned_at = created_at WHERE id = ?", picture.id)
     store.ask("DELETE FROM events WHERE id <= 2")
     store.ask("UPDATE event_retention SET pruned_through = 2")
 
