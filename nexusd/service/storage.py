@@ -14,7 +14,7 @@ Invariant: a file whose row is there or still to come is never taken away.
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -30,7 +30,7 @@ from nexusd.storage.keys import id_in_key
 from nexusd.store import upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from nexusd.contract.assets import Asset
     from nexusd.storage import FoundFile, Provider
@@ -136,11 +136,11 @@ class StorageService:
         """
         told: list[T] = []
         files = self._storage.iter_files()
-        with closing(files):
+        with _closing(files):
             while len(told) < max_count:
                 bounds = await self._find_bounds()
-                try:
-                    part = await trio.to_thread.run_sync(_take, files)
+                try:  # a stop does not wait for a store that is stalled
+                    part = await trio.to_thread.run_sync(_take, files, abandon_on_cancel=True)
                 except OSError as error:
                     raise _unreadable(error) from error
                 if not part:
@@ -172,6 +172,16 @@ def _judge_foreign(found: FoundFile, is_deleted: bool | None, bounds: _Bounds) -
     shown = os.fsencode(found.object_key).decode("utf-8", "replace")
     advice = "look at it, and move it away" if id_in_key(shown) is None else "POST /v1/storage/gc deletes it"
     return Finding(kind="foreign", object_key=shown, message=f"no asset has this file: {advice}")
+
+
+@contextmanager
+def _closing(files: Generator[FoundFile, None, None]) -> Iterator[None]:
+    """Close the walk in the end; one that is left to a thread ends with that."""
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            files.close()
 
 
 def _take(found: Iterator[FoundFile]) -> list[FoundFile]:

@@ -226,7 +226,7 @@ class RawReader(Reader):
             assert document["jobs"] == len(self._jobs)
             self._begin(document["resumedFrom"], jobs=frozenset(self._jobs), complete=document["complete"])
         elif name == "reset":
-            assert (number is None) == (self.scope.job_id is None)
+            assert number is None, "a reset with an id"
             assert self.cursor == document["requested"], (self.cursor, document)
             self._reset(document["requested"])
         elif name == "lagging":

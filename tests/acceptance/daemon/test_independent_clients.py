@@ -42,7 +42,7 @@ def read_by_httpx_sse(client: httpx.Client, path: str, headers: dict[str, str]) 
     with httpx_sse.connect_sse(client, "GET", path, headers=headers) as source:
         for event in source.iter_sse():
             if event.data:  # it passes on keep-alives too
-                yield Event(int(event.id), event.event, event.json())
+                yield Event(int(event.id or 0), event.event, event.json())
 
 
 def read_by_sseclient(client: httpx.Client, path: str, headers: dict[str, str]) -> Iterator[Event]:
