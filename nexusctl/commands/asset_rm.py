@@ -19,7 +19,7 @@ def run(
 
     Refused for one that is pinned, and for one that the input of a job names which is not over.
     """
-    from nexusctl.errors import UsageError
+    from nexusctl.errors import Refused, UsageError
     from nexusctl.output.screen import Screen
 
     if "" in assets:
@@ -31,5 +31,10 @@ def run(
         from nexusctl.output.text import clean_line
 
         for asset in assets:
-            nexus.send(calls.delete_asset(nexus.company, asset))
+            try:
+                nexus.send(calls.delete_asset(nexus.company, asset))
+            except Refused as refused:
+                if refused.slug == "asset-pinned":
+                    refused.hint = f"let it go with: {session.suggest('asset', 'unpin', asset)}"
+                raise
             screen.write(clean_line(asset))

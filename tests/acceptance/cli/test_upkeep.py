@@ -34,6 +34,7 @@ def test_assets_are_deleted_unless_they_are_pinned_or_needed(home: Home) -> None
     refused = home.run("asset", "rm", ids[1], ids[0], ids[2], "--verbose")
     assert (refused.returncode, refused.stdout) == (4, f"{ids[1]}\n")
     assert "[asset-pinned]" in refused.stderr
+    assert f"asset unpin {ids[0]}" in refused.stderr
     assert [file.exists() for file in files] == [True, False, True]
     assert home.run("asset", "unpin", ids[0]).returncode == 0
     assert home.run("asset", "rm", ids[0]).returncode == 0
