@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +15,7 @@ from tests.unit.nexusctl.documents import JOB_ID, progress_frame, status_frame
 from tests.unit.nexusctl.peer import answer, content, hang_up, open_peer, stream, torn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.unit.nexusctl.peer import Step
 
@@ -30,18 +27,6 @@ pytestmark = [
 ]
 
 BASE = "/v1/companies/default"
-
-
-@pytest.fixture
-def collected() -> Iterator[None]:
-    yield
-    gc.collect()
-
-
-@pytest.fixture
-def path() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="nx-") as folder:
-        yield Path(folder, "s")
 
 
 def open_nexus(path: Path, clock: Clock | None = None) -> Nexus:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import tempfile
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +16,7 @@ from tests.unit.nexusctl.documents import JOB_ID, frame, status_frame
 from tests.unit.nexusctl.peer import answer, hang_up, open_peer, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 # See test_nexus: httpcore leaves a socket that could not connect to the garbage collector.
 pytestmark = [
@@ -30,18 +27,6 @@ pytestmark = [
 EVENTS = "/v1/companies/default/events"
 STOPPING = frame("server.stopping", {"retryAfterSeconds": 3})
 RETRY = b"retry: 1000\n\n"
-
-
-@pytest.fixture
-def collected() -> Iterator[None]:
-    yield
-    gc.collect()
-
-
-@pytest.fixture
-def path() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="nx-") as folder:
-        yield Path(folder, "s")
 
 
 def row(number: int, status: str = "queued") -> bytes:

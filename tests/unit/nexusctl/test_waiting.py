@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,7 +15,7 @@ from tests.unit.nexusctl.documents import JOB_ID
 from tests.unit.nexusctl.peer import answer, content, hang_up, open_peer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.unit.nexusctl.peer import Handler, Step
 
@@ -30,18 +27,6 @@ pytestmark = [
 
 NOTHING = content(204, b"")
 OVER = answer(200, documents.job("done"))
-
-
-@pytest.fixture
-def collected() -> Iterator[None]:
-    yield
-    gc.collect()
-
-
-@pytest.fixture
-def path() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="nx-") as folder:
-        yield Path(folder, "s")
 
 
 def holding(clock: Clock) -> Step:
