@@ -17,6 +17,7 @@ import trio
 
 from nexusd.contract.base import utc_now
 from nexusd.errors import Unavailable
+from nexusd.service.assets import delete_file_of
 from nexusd.service.clock import SteadyClock
 from nexusd.store import companies, upkeep
 
@@ -109,10 +110,7 @@ class Retention:
         ids = [asset.id for asset in found]
         retired = await self._database.write(upkeep.retire, company.id, ids, utc_now())
         for asset in retired:
-            try:
-                await self._storage.delete_file(asset.object_key, asset.sha256)
-            except OSError as error:
-                logger.warning("a deleted file stays until the next sweep", extra={"asset": asset.id, "reason": str(error)})
+            await delete_file_of(asset, self._storage)
         return len(retired), sum(asset.byte_size for asset in retired)
 
 

@@ -164,11 +164,16 @@ class AssetService:
         with trio.CancelScope(shield=True):  # between the two steps is no good place to stop
             deleted = await self._database.write(upkeep.delete, company_id, asset_id, utc_now())
             await failpoints.reach("service.delete.after")
-            try:
-                check_provider(self._storage, deleted.provider)
-                await self._storage.delete_file(deleted.object_key, deleted.sha256)
-            except (OSError, Unavailable) as error:
-                logger.warning("a deleted file stays until the next sweep", extra={"asset": asset_id, "reason": str(error)})
+            await delete_file_of(deleted, self._storage)
+
+
+async def delete_file_of(asset: Asset, storage: Provider) -> None:
+    """Delete the file of an asset whose row is deleted. One that cannot go just now is garbage for the next sweep."""
+    try:
+        check_provider(storage, asset.provider)
+        await storage.delete_file(asset.object_key, asset.sha256)
+    except (OSError, Unavailable) as error:
+        logger.warning("a deleted file stays until the next sweep", extra={"asset": asset.id, "reason": str(error)})
 
 
 async def _read_to_end(upload: Upload) -> AsyncGenerator[bytes, None]:
