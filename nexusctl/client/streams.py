@@ -16,7 +16,7 @@ from nexusctl.client import calls
 from nexusctl.client.backoff import Backoff
 from nexusctl.client.following import Following
 from nexusctl.client.frames import JOB
-from nexusctl.client.transport import UNAVAILABLE, reason_of
+from nexusctl.client.transport import read_passing_trouble
 from nexusctl.errors import Refused
 
 if TYPE_CHECKING:
@@ -71,12 +71,8 @@ class Stream:
             reason, asked_seconds = "nexusd ended the stream", 0.0
             try:
                 yield from self._follow_once(reader, conclude)
-            except httpx.TransportError as error:
-                reason = reason_of(error)
-            except Refused as refused:
-                if refused.status != UNAVAILABLE:
-                    raise
-                reason, asked_seconds = str(refused), refused.retry_after_seconds or 0.0
+            except (httpx.TransportError, Refused) as error:
+                reason, asked_seconds = read_passing_trouble(error)
             if reader.finished:
                 return
             if not reader.hurry:

@@ -128,6 +128,15 @@ class Transport:
             raise refused from None
 
 
+def read_passing_trouble(error: httpx.TransportError | Refused) -> tuple[str, float]:
+    """Return what happened, for people, and how many seconds the daemon asks to wait. Raises what waiting does not mend."""
+    if isinstance(error, Refused):
+        if error.status != UNAVAILABLE:
+            raise error
+        return str(error), error.retry_after_seconds or 0.0
+    return reason_of(error), 0.0
+
+
 def reason_of(error: httpx.TransportError) -> str:
     """Return what happened, for people."""
     if isinstance(error, httpx.TimeoutException):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from nexusctl.client import calls
-from nexusctl.client.transport import UNAVAILABLE, reason_of
+from nexusctl.client.transport import read_passing_trouble
 from nexusctl.errors import Refused
 
 if TYPE_CHECKING:
@@ -37,12 +37,8 @@ def wait_job(transport: Transport, company: str, job_id: str, timeout_seconds: f
             if body := transport.send_once(call):
                 patience.answered()
                 return call.parse(body)
-        except httpx.TransportError as error:
-            reason = reason_of(error)
-        except Refused as refused:
-            if refused.status != UNAVAILABLE:
-                raise
-            reason, asked_seconds = str(refused), refused.retry_after_seconds or 0.0
+        except (httpx.TransportError, Refused) as error:
+            reason, asked_seconds = read_passing_trouble(error)
         else:
             if patience.clock() >= begun_at + hold_seconds - _EARLY_SECONDS:
                 patience.answered()

@@ -59,17 +59,6 @@ class Blobs:
             return self._drop_last(sha256[SHARD_DIGITS:], shard)
         return False
 
-    def sweep(self) -> int:
-        """Forget every file that has no other name left; return how many bytes that frees."""
-        freed = 0
-        with suppress(OSError), self._directories.open_directory([BLOBS]) as top:
-            for digits in os.listdir(top):
-                with suppress(OSError), self._directories.open_directory([BLOBS, digits]) as shard:
-                    for name in os.listdir(shard):
-                        size = os.stat(name, dir_fd=shard, follow_symlinks=False).st_size
-                        freed += size * self._drop_last(name, shard)
-        return freed
-
     def _open(self, sha256: str) -> int | None:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with suppress(OSError), self._directories.open_directory(_shard(sha256)) as shard:

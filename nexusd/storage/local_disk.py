@@ -164,10 +164,6 @@ class LocalDisk:
         """Delete the temporary files of an earlier life; the constructor has done it once."""
         return await self._in_thread(self._sweep)
 
-    async def sweep_blobs(self) -> int:
-        """Free the bytes that no file uses any more, after a kill -9 say; return how many those were."""
-        return await self._in_thread(self._blobs.sweep)
-
     def iter_keys(self) -> Iterator[str]:
         """Yield the key of every stored file, in no order; see `Provider.iter_keys`."""
         return (found.object_key for found in self.iter_files())
