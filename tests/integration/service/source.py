@@ -127,3 +127,16 @@ class Reader:
     async def __aexit__(self, *_failure: object) -> None:
         async with aclosing(self.stream.rest):
             pass
+
+
+async def follow(source: Source, company: str | None = "default", after: int | None = None, **more: Any) -> Reader:
+    """Follow a company, or all."""
+    types = more.pop("types", None)
+    return Reader(await source.streams.open_company(company, types, after, **more))
+
+
+async def follow_job(source: Source, job_id: str, after: int | None = None) -> Reader:
+    """Follow a job."""
+    stream = await source.streams.open_job("default", job_id, after)
+    assert stream is not None
+    return Reader(stream)
