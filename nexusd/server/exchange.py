@@ -23,7 +23,6 @@ Source: ASGI HTTP 2.4; RFC 9110 §8.6, §9.3.2, §10.1.1; RFC 9112 §9.6.
 from __future__ import annotations
 
 import logging
-from contextlib import aclosing
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -199,15 +198,14 @@ class Exchange:
     async def _send_pieces(self, pieces: AsyncGenerator[bytes, None]) -> None:
         chunked = self._head.scope["http_version"] == "1.1"
         sent = 0
-        async with aclosing(pieces):
-            async for piece in pieces:
-                if not piece or self._bodyless:
-                    continue
-                await self._wire.send(self._chunks.frame(piece) if chunked else piece)
-                sent += len(piece) + _PIECE_COST_BYTES
-                if sent > _TURN_MAX_BYTES:
-                    sent = 0
-                    await trio.lowlevel.checkpoint()
+        async for piece in pieces:  # `run` closes them
+            if not piece or self._bodyless:
+                continue
+            await self._wire.send(self._chunks.frame(piece) if chunked else piece)
+            sent += len(piece) + _PIECE_COST_BYTES
+            if sent > _TURN_MAX_BYTES:
+                sent = 0
+                await trio.lowlevel.checkpoint()
         await self._end([])
 
     async def _end(self, parts: list[bytes]) -> None:
