@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,12 +26,6 @@ help: while calling `f`
   │  ^^^^^^
 
 """
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what a render does to the environment of its process, which is a child of its own elsewhere, to the test."""
-    monkeypatch.setattr(os, "environ", os.environ.copy())
 
 
 def compiled(folder: Path, source: str) -> tuple[bytes, list[str]]:
