@@ -216,6 +216,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
             work_max_bytes=settings.work_max_bytes or None,
         ),
         containment=await find_containment(wanted, Level(settings.sandbox_require)),
+        caps=settings.caps,
         network_job_types=settings.network_job_types,
         tell_log=hub.publish_log,
         room=Room(settings.state_directory, settings.min_free_bytes),

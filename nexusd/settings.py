@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from nexusd.contract.paths import default_socket_path
+from nexusd.domain.caps import Caps
 from nexusd.errors import InvalidSettings
 
 MEBIBYTE = 1024 * 1024
@@ -37,6 +38,13 @@ def config_file() -> Path:
 def _settle_path(path: Path) -> Path:
     """Children work in other folders: a path must mean the same there."""
     return Path(os.path.expanduser(path)).absolute()
+
+
+def _check_caps(caps: Caps) -> Caps:
+    for name, bound in caps._asdict().items():
+        if bound < 1:
+            raise ValueError(f"{name} must be above zero")
+    return caps
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_settle_path)]
@@ -57,6 +65,8 @@ class Settings(BaseSettings):
     """A lower bound for single job types; 0 starts none."""
     timeout_seconds_per_type: dict[str, Annotated[float, Field(gt=0, le=86_400)]] = {}
     """How long an attempt at a job of that type may take, in place of what its renderer says."""
+    caps: Annotated[Caps, AfterValidator(_check_caps)] = Caps()
+    """How much of a kind one render may handle."""
     memory_max_bytes_per_type: dict[str, Annotated[int, Field(ge=16 * MEBIBYTE)]] = {}
     """Of each process of a job of that type, in place of what its renderer says."""
     sandbox: Literal["auto", "bubblewrap", "landlock", "limits"] = "auto"

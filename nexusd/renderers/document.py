@@ -45,5 +45,10 @@ DOCUMENT: Final = RendererSpec(
     command=engine_command("nexusd.renderers.engines.document:render"),
     tools=("typst", "markdown-it-py", "mdit-py-plugins"),
     default_timeout_seconds=120.0,
-    example={"language": "markdown", "source": "# Hello\n\nA *first* document.\n", "format": "pdf"},
+    examples={"markdown": {"language": "markdown", "source": "# Hello\n\nA *first* document.\n", "format": "pdf"}},
+    extensions={
+        ".md": {"language": "markdown"},
+        ".markdown": {"language": "markdown"},
+        ".typ": {"language": "typst"},
+    },
 )

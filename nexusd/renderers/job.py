@@ -7,6 +7,8 @@ descriptor that `NEXUSD_PROGRESS_FD` names; stdout and stderr are the job's log,
 Exit codes: 0 with files in `out/` = done; 65 (EX_DATAERR) = the input is wrong, trying again is useless; 71 (EX_OSERR) =
 out of memory; anything else = the renderer failed.
 
+`NEXUSD_CAPS` holds the bounds of `domain.caps` as a JSON object: an engine refuses what is above them as invalid input.
+
 Leaves out limits, timeouts and termination: those are the runner's. Standard library only.
 """
 
@@ -17,6 +19,8 @@ import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from nexusd.domain.caps import Caps
+
 EXIT_DONE: Final = 0
 EXIT_RENDERER_FAILED: Final = 1
 EXIT_INVALID_INPUT: Final = 65
@@ -24,6 +28,7 @@ EXIT_OUT_OF_MEMORY: Final = 71
 INPUT_NAME: Final = "input.json"
 OUT_NAME: Final = "out"
 PROGRESS_FD_VARIABLE: Final = "NEXUSD_PROGRESS_FD"
+CAPS_VARIABLE: Final = "NEXUSD_CAPS"
 
 
 class InvalidInput(Exception):
@@ -41,6 +46,7 @@ class ChildJob(NamedTuple):
     workdir: Path
     out: Path
     progress_fd: int | None = None
+    caps: Caps = Caps()
 
     def progress(self, fraction: float, message: str | None = None) -> None:
         """Say how far the job is, from 0 to 1. Does nothing when nobody listens."""
@@ -62,4 +68,10 @@ def open_job() -> ChildJob:
     out.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.environ.get(PROGRESS_FD_VARIABLE, "")
     content = json.loads((workdir / INPUT_NAME).read_text("utf-8"))
-    return ChildJob(input=content, workdir=workdir, out=out, progress_fd=int(descriptor) if descriptor.isdigit() else None)
+    return ChildJob(
+        input=content,
+        workdir=workdir,
+        out=out,
+        progress_fd=int(descriptor) if descriptor.isdigit() else None,
+        caps=Caps(**json.loads(os.environ.get(CAPS_VARIABLE, "{}"))),
+    )

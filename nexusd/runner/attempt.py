@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import logging
 import math
 import os
@@ -19,9 +20,11 @@ import trio
 
 from nexusd import failpoints
 from nexusd.contract.base import utc_now
+from nexusd.domain.caps import Caps
 from nexusd.domain.retry import Done, Failed, Outcome, spawn_failure
 from nexusd.domain.states import ErrorCode
 from nexusd.errors import NexusdError, NotFound, OutputRefused, StorageFull, Unavailable
+from nexusd.renderers.job import CAPS_VARIABLE
 from nexusd.runner.capture import Log
 from nexusd.runner.limits import ProcessLimits
 from nexusd.runner.process import Spawn
@@ -76,6 +79,7 @@ class Workshop:
     log_directory: Path
     limits: AttemptLimits
     containment: Containment
+    caps: Caps = field(default_factory=Caps)
     network_job_types: frozenset[str] = frozenset()
     """The job types whose renderers get the network when they ask for it."""
     room: Room = UNBOUNDED
@@ -205,7 +209,12 @@ class Attempt:
             attempt_id=claim.attempt_id,
             argv=(program, *argv[1:]),
             workdir=workdir,
-            environment={"PATH": CHILD_PATH, "LANG": "C.UTF-8"},
+            environment={
+                "PATH": CHILD_PATH,
+                "LANG": "C.UTF-8",
+                CAPS_VARIABLE: json.dumps(self._workshop.caps._asdict()),
+                **spec.environment,
+            },
             limits=ProcessLimits(
                 memory_bytes=spec.memory_max_bytes,
                 file_bytes=self._workshop.limits.output_max_bytes,

@@ -5,7 +5,7 @@ Owns reading and the size bound. Text is UTF-8; a byte order mark goes, other en
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from nexusd.renderers.job import InvalidInput
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nexusd.renderers.job import ChildJob
-
-SOURCE_MAX_BYTES: Final = 10 * 1024 * 1024
 
 
 def read_source(job: ChildJob, name: str) -> str:
@@ -24,8 +22,8 @@ def read_source(job: ChildJob, name: str) -> str:
     """
     source = job.input["source"]
     content = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else read_asset(job, source)
-    if len(content) > SOURCE_MAX_BYTES:
-        raise InvalidInput(f"{name}: the source has {len(content):,} bytes; at most {SOURCE_MAX_BYTES:,} can be rendered")
+    if len(content) > job.caps.source_max_bytes:
+        raise InvalidInput(f"{name}: the source has more than {job.caps.source_max_bytes:,} bytes (caps.source_max_bytes)")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -36,7 +34,7 @@ def read_source(job: ChildJob, name: str) -> str:
 def read_asset(job: ChildJob, reference: dict[str, Any]) -> bytes:
     """Return the start of a placed file: one byte more than is allowed, so that the caller sees when it is too large."""
     with asset_file(job, reference).open("rb") as file:
-        return file.read(SOURCE_MAX_BYTES + 1)
+        return file.read(job.caps.source_max_bytes + 1)
 
 
 def asset_file(job: ChildJob, reference: dict[str, Any]) -> Path:

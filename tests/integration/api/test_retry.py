@@ -137,8 +137,8 @@ async def test_the_input_is_checked_by_todays_renderer(home: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "given"),
     [
-        (DIAGRAM, DIAGRAM.example),
-        (DOCUMENT, DOCUMENT.example),
+        (DIAGRAM, DIAGRAM.examples["d2"]),
+        (DOCUMENT, DOCUMENT.examples["markdown"]),
         (DOCUMENT, {"source": {"$asset": "one"}, "files": {"a/b.png": {"$asset": "two"}}}),
         (SCRIPTED, {"steps": [], "extra": {"$asset": "one"}}),
     ],

@@ -152,7 +152,7 @@ def test_a_source_that_is_no_text_is_invalid_input(tmp_path: Path) -> None:
 def test_a_source_above_the_bound_is_invalid_input(tmp_path: Path) -> None:
     ended = render(DIAGRAM, {"source": {"$asset": "a1"}}, tmp_path, {"a1": b"#" * (10 * 1024 * 1024 + 1)})
     assert ended.code == 65
-    assert "at most 10,485,760" in ended.log
+    assert "more than 10,485,760" in ended.log
 
 
 @pytest.mark.parametrize("quote", ["", '"', "'"])

@@ -13,8 +13,7 @@ import pytest
 import trio
 
 from nexusd.errors import SandboxRefused
-from nexusd.renderers.diagram import DIAGRAM
-from nexusd.renderers.document import DOCUMENT
+from nexusd.renderers.registry import BUILT_IN
 from nexusd.runner import bubblewrap, containment, limits
 from nexusd.runner.containment import Level, find_containment
 from tests.support.daemons import open_daemon
@@ -104,11 +103,12 @@ def test_old_groups_are_removed_and_only_those() -> None:
 
 async def test_the_status_tells_and_our_renderers_work_at_each_level(short: Path, containment: Any) -> None:
     level = containment.level.value
-    async with open_daemon(short, specs=[DIAGRAM, DOCUMENT], sandbox=level) as daemon:
+    async with open_daemon(short, specs=BUILT_IN, sandbox=level) as daemon:
         held = (await daemon.client.get("/v1/status")).json()["containment"]
         assert held == {"level": level, "processes": containment.process_bound, "refused": {}}
-        for spec in (DIAGRAM, DOCUMENT):
-            job = await daemon.wait_status(await daemon.submit({"jobType": spec.job_type, "input": spec.example}))
+        examples = [(spec.job_type, dict(example)) for spec in BUILT_IN for example in spec.examples.values()]
+        for job_type, example in examples:
+            job = await daemon.wait_status(await daemon.submit({"jobType": job_type, "input": example}))
             assert job["status"] == "done", job
 
 

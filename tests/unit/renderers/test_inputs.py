@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from nexusd.renderers.diagram import DIAGRAM, DiagramInput
-from nexusd.renderers.document import DOCUMENT, DocumentInput
+from nexusd.renderers.diagram import DiagramInput
+from nexusd.renderers.document import DocumentInput
 from nexusd.renderers.inputs import FILES_MAX_COUNT
+from nexusd.renderers.registry import BUILT_IN
 
 ASSET = {"$asset": "0198c0de"}
 
@@ -83,7 +84,8 @@ def test_the_number_of_files_is_bounded() -> None:
 
 
 def test_the_examples_are_valid_and_the_schemas_can_be_shown() -> None:
-    for spec in (DIAGRAM, DOCUMENT):
-        assert spec.example is not None
-        spec.input_model.model_validate(dict(spec.example))
-        assert spec.input_model.model_json_schema()["properties"]["source"]["description"]
+    for spec in BUILT_IN:
+        assert spec.examples
+        for example in spec.examples.values():
+            spec.input_model.model_validate(dict(example))
+        assert spec.input_model.model_json_schema()["properties"]
