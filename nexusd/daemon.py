@@ -25,10 +25,11 @@ from nexusd.domain.schedule import Limits as RunningLimits
 from nexusd.errors import InvalidSettings, StartRefused
 from nexusd.hub import Hub
 from nexusd.privacy import hold_lock, make_private_directory
-from nexusd.runner.attempt import AttemptLimits, Workshop
 from nexusd.runner.containment import Level, find_containment
 from nexusd.runner.pool import Pool
 from nexusd.runner.recovery import recover
+from nexusd.runner.spares import SpareRules, Spares
+from nexusd.runner.workshop import AttemptLimits, Workshop
 from nexusd.server import Activity, BoundListener, Limits, adopt_listener, bind_unix
 from nexusd.server import serve as serve_http
 from nexusd.service import Services, retention
@@ -149,9 +150,10 @@ async def serve(
         workshop = await _make_workshop(settings, database, registry, hub)
         await recover(database, workshop.work_directory)
         circumstances = _find_circumstances(settings, registry)
-        services = _make_services(settings, listener, workshop, circumstances, hub, activity)
+        spares = _make_spares(settings, workshop)
+        services = _make_services(settings, listener, workshop, spares, circumstances, hub, activity)
         app = create_app(services)
-        pool = Pool(workshop, hub, circumstances.limits, settings.stop_drain_seconds)
+        pool = Pool(workshop, spares, hub, circumstances.limits, settings.stop_drain_seconds)
         drained = trio.Event()
 
         async def run_pool(*, task_status: trio.TaskStatus[None]) -> None:
@@ -165,6 +167,7 @@ async def serve(
             around.start_soon(retention.run, database, hub, _find_event_limits(settings), name="retention")
             await around.start(services.feed.run, name="feed")
             around.start_soon(look_after, services.storage, _make_retention(settings, workshop), name="look after the storage")
+            await around.start(spares.run, name="spares")
             if settings.idle_exit_seconds is not None:
                 has_work = partial(database.read, queries.has_active_jobs, circumstances.job_types)
                 around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, has_work, hub, stopping, name="idle")
@@ -223,6 +226,11 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
     )
 
 
+def _make_spares(settings: Settings, workshop: Workshop) -> Spares:
+    rules = SpareRules(settings.spare_idle_seconds, settings.spares_memory_max_bytes, settings.spares_per_type)
+    return Spares(workshop, rules)
+
+
 async def _open_storage(settings: Settings, database: Database) -> Provider:
     """Return the place for files. Raises UnsafePath, InvalidSettings, StorageRefused."""
     if settings.storage_provider == PROVIDER_NAME:
@@ -251,6 +259,7 @@ def _make_services(
     settings: Settings,
     listener: BoundListener,
     workshop: Workshop,
+    spares: Spares,
     circumstances: Circumstances,
     hub: Hub,
     activity: Activity,
@@ -271,6 +280,9 @@ def _make_services(
         write_queue_length=settings.write_queue_length,
         connections=settings.connections,
         log_max_bytes=settings.log_max_bytes,
+        spares_per_type={spec.job_type: bound for spec in registry if (bound := spares.bound(spec)) > 0},
+        spare_idle_seconds=settings.spare_idle_seconds,
+        spares_memory_max_bytes=settings.spares_memory_max_bytes,
         event_retention_seconds=settings.event_retention_seconds,
         event_retention_count=settings.event_retention_count,
     )
@@ -299,6 +311,15 @@ def _make_services(
             listener.path,
             settings.state_directory,
             requests_open=lambda: activity.requests_open,
+            list_spares=lambda: [
+                contract.SpareState(
+                    job_type=spare.kind.job_type,
+                    engine=spare.kind.engine,
+                    warm=spare.memory_bytes is not None,
+                    memory_bytes=spare.memory_bytes,
+                )
+                for spare in spares
+            ],
         ),
     )
 

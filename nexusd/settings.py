@@ -81,6 +81,12 @@ class Settings(BaseSettings):
     """A lower bound for each company."""
     slots_per_type: dict[str, Annotated[int, Field(ge=1)]] = {}
     """What a job of a type costs, where it is not what its renderer says."""
+    spares_per_type: dict[str, Annotated[int, Field(ge=0, le=64)]] = {}
+    """How many warm spares of each engine of a job type may wait for a job, in place of what its renderer says; 0 = none."""
+    spare_idle_seconds: Annotated[float, Field(gt=0, le=DAY_SECONDS)] = 300
+    """How long a spare may wait since the last job of its kind."""
+    spares_memory_max_bytes: Annotated[int, Field(ge=0)] = 768 * MEBIBYTE
+    """Of all spares together; 0 = no spares."""
     terminate_grace_seconds: Annotated[float, Field(ge=0, le=600)] = 5
     """Between TERM and KILL."""
     stop_drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 10

@@ -41,6 +41,11 @@ class Limits(Answer):
     write_queue_length: int
     connections: int
     log_max_bytes: int
+    spares_per_type: dict[str, int] = Field(
+        default_factory=dict, description="How many warm spares each engine of a job type may have; none where it is missing."
+    )
+    spare_idle_seconds: float = Field(description="How long a spare waits since the last job of its kind.")
+    spares_memory_max_bytes: int = Field(description="Of all spares together. 0 = no spares.")
     event_retention_seconds: float = Field(description="How old events may become. 0 = no limit.")
     event_retention_count: int = Field(description="How many of the newest events are kept. 0 = no limit.")
 
@@ -60,6 +65,15 @@ class Containment(Answer):
     )
     processes: str = Field(description="What bounds the number of a job's processes: `rlimit`, `cgroup` or `none`.")
     refused: dict[str, str] = Field(default_factory=dict, description="Why each stronger level was not reached.")
+
+
+class SpareState(Answer):
+    """A child that was started before there is a job for it."""
+
+    job_type: str
+    engine: str = Field(description="What it renders with: jobs of this type that are rendered by another one start cold.")
+    warm: bool = Field(description="false while it gets ready.")
+    memory_bytes: int | None = Field(default=None, description="Resident, when it was ready.")
 
 
 class QueueOutlook(Answer):
@@ -87,6 +101,7 @@ class Status(Answer):
     last_event_id: int
     events: EventHistory
     requests_open: int
+    spares: list[SpareState] = Field(default_factory=list, description="Children that wait for a job, and those getting ready.")
     containment: Containment
     limits: Limits
     socket: str

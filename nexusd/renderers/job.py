@@ -29,6 +29,8 @@ INPUT_NAME: Final = "input.json"
 OUT_NAME: Final = "out"
 PROGRESS_FD_VARIABLE: Final = "NEXUSD_PROGRESS_FD"
 CAPS_VARIABLE: Final = "NEXUSD_CAPS"
+JOB_FD_VARIABLE: Final = "NEXUSD_JOB_FD"
+"""Of a spare: see `child`."""
 
 
 class InvalidInput(Exception):
