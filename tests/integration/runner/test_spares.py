@@ -129,6 +129,8 @@ async def test_a_spare_is_limited_as_any_child(tmp_path: Path, containment: Any)
         spare.is_taken = True
         async with spare.start(cpu_seconds=14).opened:
             assert 14 <= int(read_limits(pid)["Max cpu time"]) <= 20
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
         runner.spares.give_up(spare)
 
 
@@ -156,7 +158,7 @@ async def test_a_job_in_a_spare_can_be_cancelled_and_times_out(tmp_path: Path) -
 
 
 async def test_a_spare_that_nobody_takes_is_given_up(tmp_path: Path) -> None:
-    async with open_runner(tmp_path, D2, spare_rules=SpareRules(0.5, 1 << 30)) as runner:
+    async with open_runner(tmp_path, D2, spare_rules=SpareRules(4, 1 << 30)) as runner:
         await draw(runner)
         await wait_for(lambda: warm(runner) == 1)
         await wait_for(lambda: not children())
@@ -164,6 +166,18 @@ async def test_a_spare_that_nobody_takes_is_given_up(tmp_path: Path) -> None:
         assert not list((tmp_path / "work").iterdir())
         await draw(runner)
         await wait_for(lambda: warm(runner) == 1)
+
+
+async def test_those_that_wait_longer_are_wanted_anew_by_every_job(tmp_path: Path) -> None:
+    async with open_runner(tmp_path, D2, spare_rules=SpareRules(60, 1 << 30, {"diagram": 2})) as runner:
+        await draw(runner)
+        await wait_for(lambda: warm(runner) == 2)
+        first, second = runner.spares
+        before = second.watching.deadline
+        await draw(runner)
+        assert first.is_taken
+        assert not second.is_taken
+        assert second.watching.deadline > before
 
 
 async def test_one_that_dies_while_it_waits_is_missed_by_nobody(tmp_path: Path, containment: Any) -> None:
