@@ -11,6 +11,7 @@ from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
+from nexusd.renderers.chart import CHART
 from nexusd.renderers.diagram import DIAGRAM
 from nexusd.renderers.document import DOCUMENT
 from nexusd.renderers.spec import RendererSpec
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ENTRY_POINT_GROUP: Final = "nexusd.renderers"
-BUILT_IN: Final = (DIAGRAM, DOCUMENT)
+BUILT_IN: Final = (DIAGRAM, DOCUMENT, CHART)
 log = logging.getLogger(__name__)
 
 

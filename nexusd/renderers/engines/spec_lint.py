@@ -19,6 +19,7 @@ LITE_MARKS: Final = frozenset(LITE_MARK_NAMES.split())
 LITE_TYPES: Final = frozenset({"quantitative", "ordinal", "temporal", "nominal", "geojson", "key"})
 VEGA_MARK_NAMES: Final = "arc area group image line path rect rule shape symbol text trail"
 VEGA_MARKS: Final = frozenset(VEGA_MARK_NAMES.split())
+NEED_CANVAS: Final = frozenset({"wordcloud", "heatmap"})
 COMPOSITIONS: Final = ("mark", "layer", "facet", "hconcat", "vconcat", "concat", "repeat")
 PARTS: Final = ("layer", "hconcat", "vconcat", "concat")
 
@@ -40,7 +41,8 @@ def check_vega_lite(spec: dict[str, Any], name: str) -> None:
 
 
 def check_vega(spec: dict[str, Any], name: str) -> None:
-    """Raise InvalidInput for a mark that Vega does not know."""
+    """Raise InvalidInput for a mark that Vega does not know, and for a transform that only works in a browser."""
+    _check_transforms(spec.get("data"), "data", name)
     marks: list[tuple[str, Any]] = [("", spec)]
     while marks:
         place, around = marks.pop()
@@ -52,7 +54,17 @@ def check_vega(spec: dict[str, Any], name: str) -> None:
             if not isinstance(mark, dict):
                 raise InvalidInput(f"{name}: {where} must be an object")
             _check(mark.get("type"), VEGA_MARKS, f"{name}: {where}.type", "mark")
+            _check_transforms([mark], where, name)
+            _check_transforms(mark.get("data"), _below(where, "data"), name)
             marks.append((where, mark))
+
+
+def _check_transforms(owners: Any, place: str, name: str) -> None:
+    for owner in owners if isinstance(owners, list) else ():
+        transforms = owner.get("transform") if isinstance(owner, dict) else None
+        for transform in transforms if isinstance(transforms, list) else ():
+            if isinstance(transform, dict) and transform.get("type") in NEED_CANVAS:
+                raise InvalidInput(f"{name}: {place}: the transform {transform['type']} needs a browser and cannot be drawn here")
 
 
 def _views(view: Any, place: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -21,7 +21,9 @@ DATA_FONT: Final = re.compile(
     re.IGNORECASE,
 )
 ESCAPE: Final = r"\\(?:[0-9a-fA-F]{1,6}(?:\r\n|[ \n\r\t\f])?|[^\n\r\f0-9a-fA-F])"
-QUOTED: Final = r'"[^"\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^"\\\n\r\f]*)*"' + "|" + r"'[^'\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^'\\\n\r\f]*)*'"
+QUOTED: Final = (
+    r'"[^"\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^"\\\n\r\f]*)*"' + "|" + r"'[^'\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^'\\\n\r\f]*)*'"
+)
 TOKEN: Final = re.compile(
     rf"(?P<comment>/\*[\s\S]*?(?:\*/|\Z))|(?P<string>{QUOTED})|"
     rf"(?P<word>(?P<at>@?)(?P<name>(?:[\w\x80-\U0010ffff-]+|{ESCAPE})+)(?P<call>\(?))|"

@@ -43,6 +43,9 @@ OUT_OF_MEMORY: Final = re.compile(r"out of memory|Array buffer allocation failed
 SIZE: Final = re.compile(r'<svg[^>]*?\swidth="([\d.]+)"[^>]*?\sheight="([\d.]+)"')
 FAMILY: Final = re.compile(r'\bfont-family="([^"]*)"')
 IMAGE: Final = re.compile(r'(<image\b[^>]*?\bhref=")([^"]*)(")')
+CANARY: Final = "nexusd-canary"
+LAST_MARK: Final = {"name": CANARY, "type": "symbol", "encode": {"enter": {"size": {"value": 0}}}}
+LAST_DRAWN: Final = re.compile(rf'<g class="mark-symbol role-mark {CANARY}"[^>]*>(<path[^>]*>)?</g>')
 _registered: list[bool] = []
 
 
@@ -110,6 +113,7 @@ def draw_svg(
 
     register_fonts()
     spec = use_our_fonts(with_default_fonts(vega), name)
+    spec["marks"] = [*(spec.get("marks") or []), LAST_MARK]
     try:
         svg = vl_convert.vega_to_svg(
             json.dumps(spec),
@@ -119,12 +123,25 @@ def draw_svg(
         )
     except ValueError as error:
         refuse(error, name)
+    svg = without_last_mark(svg, name)
     svg = FAMILY.sub(lambda found: found[0] if found[1] in FAMILIES else f'font-family="{FAMILIES[0]}"', svg)
     svg = make_safe(place_pictures(svg, pictures or {}, name), name=name)
     size = SIZE.search(svg)
     if size is None:
         raise RendererFailed("vl-convert drew an SVG without a size")
     return Drawing(svg, float(size[1]), float(size[2]))
+
+
+def without_last_mark(svg: str, name: str) -> str:
+    """Return the SVG without the mark that was added behind all others.
+
+    An error while a spec runs is only logged by Vega, which then draws what it has. The last mark is missing in that case.
+    Raises InvalidInput.
+    """
+    found = LAST_DRAWN.search(svg)
+    if found is None or found[1] is None:
+        raise InvalidInput(f"{name}: Vega stopped at an error while it drew this chart; what it says of it stands above")
+    return svg[: found.start()] + svg[found.end() :]
 
 
 def place_pictures(svg: str, pictures: Mapping[str, str], name: str) -> str:
