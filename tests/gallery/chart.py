@@ -57,7 +57,7 @@ CASES: Final[list[Case]] = [
     ),
     chart("gantt", "gantt.vl.json", "Release 2.0", "Documentation", format="png", ppi=192, locale="de-DE"),
     chart("donut in the dark", "donut.vl.json", "Where visitors come from", "Search", format="png", theme="dark"),
-    chart("radial", "radial.vl.json", "Wind by direction", "SE"),
+    chart("radial", "radial.vl.json", "Wind speed by direction", "SE"),
     chart("forces", "force.vg.json", "Services and who calls whom", "gateway"),
     chart("treemap", "treemap.vg.json", "What fills the disk (GB)", "video 910", format="pdf"),
     chart("sunburst", "sunburst.vg.json", "media", "archive", format="png", background="#faf7f0"),

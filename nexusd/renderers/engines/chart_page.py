@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from html import escape
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import vl_convert
 
@@ -56,7 +56,7 @@ def to_html(compiled: dict[str, Any], locale: Locale | None) -> str:
         policy=POLICY,
         title=escape(title_of(spec)),
         background=escape(background) if isinstance(background, str) and background.replace("#", "").isalnum() else "white",
-        bundle=vl_convert.javascript_bundle(snippet=None),
+        bundle=vl_convert.javascript_bundle(cast("str", None)),  # None, not a string, stands for all of Vega
         spec=in_script(spec),
         options=in_script({key: value for key, value in options.items() if value is not None}),
     )

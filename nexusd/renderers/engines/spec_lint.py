@@ -64,7 +64,9 @@ def _check_transforms(owners: Any, place: str, name: str) -> None:
         transforms = owner.get("transform") if isinstance(owner, dict) else None
         for transform in transforms if isinstance(transforms, list) else ():
             if isinstance(transform, dict) and transform.get("type") in NEED_CANVAS:
-                raise InvalidInput(f"{name}: {place}: the transform {transform['type']} needs a browser and cannot be drawn here")
+                raise InvalidInput(
+                    f"{name}: {place}: the transform {transform['type']} needs a browser and cannot be drawn here"
+                )
 
 
 def _views(view: Any, place: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
