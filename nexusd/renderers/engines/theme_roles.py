@@ -79,7 +79,8 @@ def make_theme(seeds: list[str], variant: str, ratio: float) -> Theme:
     """Return the theme of a seed; a second and a third one become its accent and its secondary colour."""
     inks = find_inks(seeds, variant)
     palettes = {name: {step: ink.at(lightness) for step, lightness in STEPS.items()} for name, ink in inks.items()}
-    wanted = lightness_of(seeds[0])
+    wanted = {name: lightness_of(seed) for name, seed in zip(("primary", "accent", "secondary"), seeds, strict=False)}
+    wanted.setdefault("warning", BRIGHT[1])
     roles = {scheme.name: find_roles(scheme, inks, seeds[0], wanted, ratio) for scheme in SCHEMES}
     return Theme(seeds[0], palettes, roles, {name: check(found, ratio) for name, found in roles.items()})
 
@@ -108,7 +109,7 @@ def find_inks(seeds: list[str], variant: str) -> dict[str, Ink]:
     return inks
 
 
-def find_roles(scheme: Scheme, inks: dict[str, Ink], seed: str, wanted: float, ratio: float) -> dict[str, str]:
+def find_roles(scheme: Scheme, inks: dict[str, Ink], seed: str, wanted: dict[str, float], ratio: float) -> dict[str, str]:
     """Return the colour of every role of a scheme."""
     neutral, darker = inks["neutral"], not scheme.dark
     roles = {name: neutral.at(lightness) for name, lightness in zip(SURFACES, scheme.surfaces, strict=True)}
@@ -121,7 +122,7 @@ def find_roles(scheme: Scheme, inks: dict[str, Ink], seed: str, wanted: float, r
     roles["brand"], roles["on-brand"] = seed, best_on(seed)
     low, high = scheme.fill
     for name in ACCENTS:
-        lightness = {"primary": wanted, "warning": BRIGHT[1]}.get(name, (low + 2 * high) / 3)
+        lightness = wanted.get(name, (low + 2 * high) / 3)
         roles |= accent_roles(scheme, name, inks[name], lightness, grounds, ratio)
     return roles
 
