@@ -40,8 +40,9 @@ KINDS: Final = {
     ".feather": "arrow",
 }
 VEGA_KINDS: Final = frozenset({"csv", "tsv", "dsv", "json", "topojson"})
-NUMBER: Final = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*")
+NUMBER: Final = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
 TRUTH: Final = {"true": True, "false": False}
+PARQUET: Final = b"PAR1"
 PROPERTY: Final = re.compile(r"[^.\[\]'\"]+")
 
 
@@ -179,6 +180,8 @@ class Table(NamedTuple):
         """Return the rows of Parquet or Arrow; times become text in ISO 8601."""
         import arro3.io
 
+        if kind == "parquet" and not (content.startswith(PARQUET) and content.endswith(PARQUET)):
+            raise InvalidInput(f"{self.name}: this parquet file cannot be read: it lacks its first or its last bytes")
         read: Callable[..., Any] = arro3.io.read_parquet if kind == "parquet" else arro3.io.read_ipc
         rows: list[Any] = []
         try:
@@ -188,9 +191,9 @@ class Table(NamedTuple):
                 lines = io.BytesIO()
                 arro3.io.write_ndjson(batch, lines)
                 rows += [json.loads(line) for line in lines.getvalue().splitlines()]
-        except InvalidInput:
+        except (InvalidInput, MemoryError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:  # whatever arro3 calls it
+        except BaseException as error:  # arro3 panics at some broken files, which is no Exception
             raise InvalidInput(f"{self.name}: this {kind} file cannot be read: {str(error)[:300]}") from None
         return rows
 

@@ -70,11 +70,12 @@ class Inliner:
         if "values" in dataset:
             self._count(dataset["values"])
         if "url" in dataset:
-            self._place(dataset, self._find(dataset["url"], place), place, str(dataset["url"]))
+            table = self._find(dataset["url"], place)
+            self._place(dataset, table, place, table.name)
         elif isinstance(name := dataset.get("name"), str) and not dataset.keys() & {"values", "source"}:
-            table = self._named(name)
-            if table is not None and name not in self._known:
-                self._place(dataset, table, place, name)
+            named = self._named(name)
+            if named is not None and name not in self._known:
+                self._place(dataset, named, place, name)
 
     def _find(self, url: Any, place: str) -> Table:
         if isinstance(url, str) and (table := self._tables.get(url.removeprefix("./"))) is not None:
@@ -108,7 +109,7 @@ class Inliner:
         if not self._lite or ("name" in dataset and "url" in dataset):
             dataset["values"] = values
         else:  # Vega-Lite keeps one copy, however many views share it
-            number = list(self._read).index(key)
+            number = [read for read in self._read if read[0] == table.name].index(key)
             dataset["name"] = address if number == 0 else f"{address} ({number + 1})"
             self._datasets[dataset["name"]] = values
         dataset.pop("url", None)

@@ -32,7 +32,9 @@ def assert_safe(svg: str) -> None:
             assert not name.rpartition("}")[2].lower().startswith("on")
             assert "script:" not in re.sub(r"\s", "", value).lower() or name.startswith(("data-", "aria-", "id", "class"))
             if name in ("href", XLINK_HREF):
-                allowed = r"#|https?://|mailto:" if element.tag == f"{SVG}a" else r"#|data:image/(png|jpeg|gif|webp|svg\+xml;base64,)"
+                allowed = (
+                    r"#|https?://|mailto:" if element.tag == f"{SVG}a" else r"#|data:image/(png|jpeg|gif|webp|svg\+xml;base64,)"
+                )
                 assert re.match(allowed, value, re.IGNORECASE)
         css = (element.text or "") if element.tag == f"{SVG}style" else ""
         for text in (css, *(value for name, value in element.attrib.items() if not name.startswith(("data-", "aria-")))):
@@ -94,7 +96,10 @@ def test_the_log_stays_short_and_in_lines(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_picture_in_svg_is_made_safe_too() -> None:
     inner = base64.b64encode(document("<script>hit</script><rect width='3'/>").encode()).decode()
-    for uri in (f"data:image/svg+xml;base64,{inner}", "data:image/svg+xml;utf8," + document("<rect/>").replace("#", "%23").replace('"', "'")):
+    for uri in (
+        f"data:image/svg+xml;base64,{inner}",
+        "data:image/svg+xml;utf8," + document("<rect/>").replace("#", "%23").replace('"', "'"),
+    ):
         safe = clean(f'<image href="{uri.replace("<", "&lt;")}"/>')
         found = re.search(r"data:image/svg\+xml;base64,([^\"]+)", safe)
         assert found is not None
@@ -178,7 +183,10 @@ def test_the_usual_document_type_goes_and_nothing_is_fetched() -> None:
 
 
 def test_a_drawing_without_a_namespace_is_taken_for_svg() -> None:
-    assert make_safe("<svg width='3'><rect/><script/></svg>", name="a.svg") == f'<svg xmlns="{SVG[1:-1]}" width="3"><rect/></svg>\n'
+    assert (
+        make_safe("<svg width='3'><rect/><script/></svg>", name="a.svg")
+        == f'<svg xmlns="{SVG[1:-1]}" width="3"><rect/></svg>\n'
+    )
 
 
 NAMES = st.sampled_from(
