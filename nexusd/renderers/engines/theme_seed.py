@@ -30,6 +30,7 @@ HUE_WINDOW: Final = 18.0
 HUE_APART: Final = 40.0
 SHARE_MIN: Final = 0.015
 SEEDS_MAX: Final = 3
+CAP: Final = "(caps.picture_max_pixels)"
 SVG_TAG: Final = re.compile(rb"<svg\b[^>]*>")
 SIDE: Final = re.compile(r'\b(width|height)="([\d.]+)(?:px)?"')
 VIEW_BOX: Final = re.compile(r'\bviewBox="\s*[-\d.]+[\s,]+[-\d.]+[\s,]+([\d.]+)[\s,]+([\d.]+)')
@@ -113,13 +114,14 @@ def _open(content: bytes, name: str, caps: Caps) -> Image:
             warnings.simplefilter("ignore")  # of a picture that is large: the cap below decides
             picture = images.open(io.BytesIO(content), formats=("PNG", "JPEG", "GIF", "WEBP", "BMP", "ICO"))
             if picture.width * picture.height > caps.picture_max_pixels:
-                limit = f"{caps.picture_max_pixels:,} pixels (caps.picture_max_pixels)"
-                raise InvalidInput(f"{name}: the picture has {picture.width} x {picture.height}, more than {limit}")
+                raise InvalidInput(f"{name}: the picture has more than {caps.picture_max_pixels:,} pixels {CAP}")
             picture.draft("RGB", (SIDE_MAX * 2, SIDE_MAX * 2))
             return picture.convert("RGBA")
     except UnidentifiedImageError:
         raise InvalidInput(f"{name}: this is no picture in PNG, JPEG, GIF, WebP or SVG") from None
-    except (OSError, ValueError, SyntaxError, images.DecompressionBombError) as error:
+    except images.DecompressionBombError:
+        raise InvalidInput(f"{name}: the picture has more than {caps.picture_max_pixels:,} pixels {CAP}") from None
+    except (OSError, ValueError, SyntaxError) as error:
         raise InvalidInput(f"{name}: this picture cannot be read: {error}") from None
 
 

@@ -44,13 +44,13 @@ class Spec(NamedTuple):
 
     language: str
     source: Any
-    style: dict[str, Any] = {}
+    style: dict[str, Any] | None = None
 
 
 def draw_all(specs: Mapping[str, Spec]) -> dict[str, Drawn]:
     """Draw these by `engines.drawing`, in one process, in order."""
     given = {
-        name: (spec.language, spec.source if isinstance(spec.source, str) else json.dumps(spec.source), spec.style)
+        name: (spec.language, spec.source if isinstance(spec.source, str) else json.dumps(spec.source), spec.style or {})
         for name, spec in specs.items()
     }
     answer: dict[str, list[Any]] = json.loads(python(DRAW_ALL.format(given=json.dumps(given))))

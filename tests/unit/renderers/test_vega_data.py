@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from nexusd.domain.caps import Caps
-from nexusd.renderers.chart_language import ChartLanguage
 from nexusd.renderers.engines.tables import Table
 from nexusd.renderers.engines.vega_data import Inliner
 from nexusd.renderers.job import InvalidInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nexusd.renderers.chart_language import ChartLanguage
 
 
 @pytest.fixture
