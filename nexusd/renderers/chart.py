@@ -103,7 +103,7 @@ CHART: Final = RendererSpec(
     outputs={".svg": "image/svg+xml", ".png": "image/png", ".pdf": "application/pdf", ".html": "text/html"},
     command=engine_command("nexusd.renderers.engines.chart:render"),
     tools=("vl-convert-python", "arro3-core", "arro3-io", "typst", "resvg-py"),
-    default_timeout_seconds=120.0,
+    default_timeout_seconds=300.0,
     memory_max_bytes=3 * 1024**3,
     examples={
         "vega-lite": {"source": EXAMPLE, "format": "svg"},

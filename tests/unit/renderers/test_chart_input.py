@@ -15,7 +15,8 @@ from nexusd.renderers.job import InvalidInput
 from tests.integration.renderers.children import python
 
 ASSET = {"$asset": "0198c0de"}
-LITE, VEGA = {"mark": "bar"}, {"marks": []}
+LITE: dict[str, Any] = {"mark": "bar"}
+VEGA: dict[str, Any] = {"marks": []}
 
 
 def normalised(**value: Any) -> dict[str, Any]:
