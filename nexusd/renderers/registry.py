@@ -11,15 +11,17 @@ from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
+from nexusd.renderers.chart import CHART
 from nexusd.renderers.diagram import DIAGRAM
 from nexusd.renderers.document import DOCUMENT
 from nexusd.renderers.spec import RendererSpec
+from nexusd.renderers.theme import THEME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ENTRY_POINT_GROUP: Final = "nexusd.renderers"
-BUILT_IN: Final = (DIAGRAM, DOCUMENT)
+BUILT_IN: Final = (DIAGRAM, DOCUMENT, CHART, THEME)
 log = logging.getLogger(__name__)
 
 
