@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 from nexusd.renderers.diagram import DIAGRAM
 from nexusd.renderers.document import DOCUMENT
 from nexusd.renderers.spec import RendererSpec
+from nexusd.renderers.video import VIDEO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ENTRY_POINT_GROUP: Final = "nexusd.renderers"
-BUILT_IN: Final = (DIAGRAM, DOCUMENT)
+BUILT_IN: Final = (DIAGRAM, DOCUMENT, VIDEO)
 log = logging.getLogger(__name__)
 
 
