@@ -1,9 +1,9 @@
 """The definition of `video`: a storyboard to a film, an animated picture, or one picture of it.
 
 Owns the input model and the limits. A storyboard stands in the input (`slides` and what holds for all of them) or is a text of
-its own in `source`, as `nexusctl render story.storyboard.json` sends it; such a text cannot name assets, which are looked for in
-the input only: it names pictures by path, and `files` says which assets these are. The work is done by `engines.video`, which
-only the child imports.
+its own in `source`, as `nexusctl render story.storyboard.json` sends it; such a text cannot name assets, which are looked for
+in the input only: it names pictures by path, and `files` says which assets these are. The work is done by `engines.video`,
+which only the child imports.
 """
 
 from __future__ import annotations
@@ -135,14 +135,10 @@ VIDEO: Final = RendererSpec(
             "fps": 10,
             "slides": [
                 {"color": "#1d3557", "durationSeconds": 0.5, "title": "Hello", "subtitle": "A first film"},
-                {
-                    "color": "#e9c46a",
-                    "durationSeconds": 0.5,
-                    "transition": "crossfade",
-                    "transitionSeconds": 0.3,
-                    "title": "The end",
-                },
+                {"color": "#e9c46a", "durationSeconds": 0.5, "title": "The end"},
             ],
+            "transition": "crossfade",
+            "transitionSeconds": 0.3,
             "format": "mp4",
         }
     },

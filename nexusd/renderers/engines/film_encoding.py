@@ -1,7 +1,7 @@
 """Frames and sound to a film: H.264 and AAC in MP4, VP9 or AV1 and Opus in WebM.
 
-Invariants: the same frames give the same bytes: a fixed number of threads, no times, and no names of encoders in the file; sound
-is never more than a frame ahead of the picture, nor behind it, so that the file can be played while it comes and little waits in
+Invariants: the same frames give the same bytes: a fixed number of threads, no times, and no names of encoders in the file;
+sound is never far ahead of the picture, nor behind it, so that the file can be played while it comes and little waits in
 memory. Colours are BT.709 in the range of television, and say so. Leaves out where frames and sound come from.
 """
 
@@ -128,6 +128,5 @@ def converted(image: Image) -> VideoFrame:
     from av.video.frame import VideoFrame
     from av.video.reformatter import ColorRange, Colorspace
 
-    return VideoFrame.from_image(image).reformat(
-        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-    )
+    frame: VideoFrame = VideoFrame.from_image(image)  # type: ignore[no-untyped-call]  # PyAV's own stub leaves it out
+    return frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)

@@ -1,7 +1,7 @@
 """The frames of a film, one after the other: slides in their motion, and what is between them.
 
-Invariants: at most two slides are in memory at a time, the one that is seen and the one that goes; a frame that looks like the one
-before it is the very same object, by which an encoder sees that nothing has to be converted again.
+Invariants: at most two slides are in memory at a time, the one that is seen and the one that goes; a frame of a slide that
+stands still is the very same object as the one before it, by which an encoder sees that nothing has to be converted again.
 """
 
 from __future__ import annotations

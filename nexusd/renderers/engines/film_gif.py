@@ -29,7 +29,7 @@ class Gif:
         self._stream: Any = self._output.add_stream("gif", rate=fps, options={"gifflags": "+offsetting+transdiff"})
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "pal8"
-        self._stream.time_base = self._stream.codec_context.time_base = Fraction(1, fps)
+        self._time_base = self._stream.codec_context.time_base = Fraction(1, fps)
         self._graph = make_graph(size, fps)
         self._frames = 0
         self._written = -1
@@ -45,11 +45,11 @@ class Gif:
     def _write(self, image: Image, number: int) -> None:
         from av.video.frame import VideoFrame
 
-        frame = VideoFrame.from_image(image)
-        frame.pts, frame.time_base = number, self._stream.time_base
+        frame: VideoFrame = VideoFrame.from_image(image)  # type: ignore[no-untyped-call]  # PyAV's own stub leaves it out
+        frame.pts, frame.time_base = number, self._time_base
         self._graph.push(frame)
         painted = self._graph.pull()
-        painted.pts, painted.time_base = number, self._stream.time_base
+        painted.pts, painted.time_base = number, self._time_base
         self._output.mux(self._stream.encode(painted))
         self._written = number
 
@@ -75,8 +75,8 @@ def make_graph(size: tuple[int, int], fps: int) -> Any:
     import av
 
     graph = av.filter.Graph()
-    graph.nb_threads = 1
-    source = graph.add_buffer(width=size[0], height=size[1], format="rgb24", time_base=Fraction(1, fps))
+    graph.threads = 1
+    source = graph.add_buffer(width=size[0], height=size[1], format=av.VideoFormat("rgb24"), time_base=Fraction(1, fps))
     wide, split = graph.add("format", "bgra"), graph.add("split")
     palette, use, sink = graph.add("palettegen", PALETTE), graph.add("paletteuse", USE), graph.add("buffersink")
     source.link_to(wide)

@@ -1,8 +1,8 @@
 """One slide of a storyboard, ready to be filmed: its picture, what is written over it, and how it moves.
 
 Owns the choices a storyboard leaves open: where titles go, what is cut and what is shown whole, which ground lies behind.
-A picture that is shown whole leaves room for the titles; one that covers the slide lies below them. Every error names the slide:
-`slides/3/image: …`. Leaves out time: that is `film_frames`.
+A picture that is shown whole leaves room for the titles; one that covers the slide lies below them. Every error names the
+slide: `slides/3/image: …`. Leaves out time: that is `film_frames`.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Slides:
             return Area(0, 0, self._width, self._height)
         top, bottom = titles.room
         edge = EDGE * min(self._width, self._height) if pictures.is_drawn(slide) else 0.0
-        first, last = top or edge, self._height - (bottom or edge)
+        first, last = top or edge, self._height - (bottom or (titles.margin if top else edge))
         return Area(edge, first, self._width - 2 * edge, max(last - first, self._height * 0.1))
 
     def _image(self, slide: dict[str, Any], canvas: Canvas, area: Area, *, cover: bool) -> Image:

@@ -1,12 +1,13 @@
 """The sound of a film: an audio file, decoded, made as long as the film, and faded at its end.
 
 Owns the distrust of audio files. What a file is, its first bytes say; only that reader is used, no playlists and no lists of
-files, and it gets the open file rather than a name: there is no protocol by which it could reach another. Times and lengths that
-the file claims are not believed: samples are counted. A damaged part is left out, and the log says so.
+files, and it gets the open file rather than a name: there is no protocol by which it could reach another. Times and lengths
+that the file claims are not believed: samples are counted. A damaged part is left out, and the log says so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -53,10 +54,8 @@ def soundtrack(path: Path, wanted: Wanted) -> Iterator[AudioFrame]:
         yield from pulled(graph)
         if fed >= wanted.samples:
             break
-    try:
+    with contextlib.suppress(av.error.EOFError):  # the film is shorter than the sound: enough was there already
         graph.push(None)
-    except av.error.EOFError:
-        pass  # the film is shorter than the sound: enough was there already
     yield from pulled(graph)
 
 

@@ -1,7 +1,7 @@
 """The storyboard of a job, wherever it stands: in the input, in a text in the input, or in a file.
 
-Owns reading and the numbers that follow from it: the seconds of each slide, and how it comes. A storyboard in a text or a file is checked
-by the very model that checks an input, so that there is one set of rules: only then does this process load pydantic.
+Owns reading and the numbers that follow from it: the seconds of each slide, and how it comes. A storyboard in a text or a file
+is checked by the very model that checks an input, so that there is one set of rules: only then does this process load pydantic.
 """
 
 from __future__ import annotations

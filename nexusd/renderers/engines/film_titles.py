@@ -2,7 +2,7 @@
 
 Owns wrapping, sizes and places, and what makes text legible: on a picture it is white on a scrim, a shade that fades away
 towards the middle; on a plain ground it is black or white, whichever differs more. Painting is `painting`'s, and with it the
-fonts, the shaping and the order of right-to-left text. Such a line is set from the right. Chinese, Japanese and Thai are wrapped
+fonts, the shaping and the order of right-to-left text. Such a line begins at the right. Chinese, Japanese and Thai are wrapped
 between any two characters. Text that does not fit is made smaller, down to `SMALLEST`, below which nobody could read it.
 """
 
@@ -125,13 +125,19 @@ def pieces(text: str) -> Iterator[str]:
     """Return a text in the pieces between which a line may end: words with the space after them, or characters."""
     piece = ""
     for character in text:
-        if piece and (piece[-1] == " " != character or is_unspaced(character) or is_unspaced(piece[-1])):
-            if unicodedata.category(character) not in {"Po", "Pe", "Pf", "Mn", "Mc"}:  # never begins a line
-                yield piece
-                piece = ""
+        if piece and may_end(piece[-1], character):
+            yield piece
+            piece = ""
         piece += character
     if piece:
         yield piece
+
+
+def may_end(last: str, following: str) -> bool:
+    """Whether a line may end between two characters. Closing punctuation and marks begin no line."""
+    if unicodedata.category(following) in {"Po", "Pe", "Pf", "Mn", "Mc"}:
+        return False
+    return last == " " != following or is_unspaced(following) or is_unspaced(last)
 
 
 @functools.cache
@@ -155,7 +161,7 @@ def advance(character: str, *, bold: bool) -> float:
     """Return the width of one character in Noto Sans. What it lacks is taken to be as wide as its missing sign, or square."""
     if unicodedata.east_asian_width(character) in "WF":
         return 1.0
-    return font(bold=bold).getlength(character) / MEASURED_AT
+    return float(font(bold=bold).getlength(character)) / MEASURED_AT
 
 
 @functools.cache
