@@ -16,6 +16,7 @@ from nexusd.renderers.inputs import AssetReference, RelativePath, Source
 
 SLIDES_MAX_COUNT: Final = 2_000
 SIDE_MAX_PIXELS: Final = 4_096
+FILM_MAX_PIXELS: Final = 4_096 * 2_304
 SLIDE_MAX_SECONDS: Final = 3_600.0
 TEXT_MAX_LENGTH: Final = 500
 SIZES: Final = {
@@ -144,6 +145,8 @@ class Film(Request):
             raise ValueError("width and height are given together, or neither")
         if self.size is not None and self.width is not None:
             raise ValueError("either size or width and height, not both")
+        if (self.width or 0) * (self.height or 0) > FILM_MAX_PIXELS:
+            raise ValueError(f"a film of {self.width} x {self.height} is too large: at most {FILM_MAX_PIXELS:,} pixels")
         return self
 
     def set_size(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from nexusd.renderers.inputs import AssetReference, Files, Source
 from nexusd.renderers.spec import RendererSpec, engine_command
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CODECS: Final = {"mp4": ("h264",), "webm": ("vp9", "av1"), "gif": (), "png": ()}
 GIF_FPS_MAX: Final = 50  # what lasts less than 2/100 s is slowed down by those who show it
 SHOWN_ERRORS_MAX: Final = 5
+RESERVED_NAME: Final = ".nexusd"
 
 
 class VideoInput(Film):
@@ -40,6 +41,18 @@ class VideoInput(Film):
         allow_inf_nan=False,
         description="The moment that a png shows; None is the middle of the first slide.",
     )
+
+    @field_validator("files")
+    @classmethod
+    def _check_places(cls, files: Files) -> Files:
+        """Refuse what cannot lie in one folder, beside what is written there to set Markdown."""
+        for path in files:
+            if path.casefold().startswith(RESERVED_NAME):
+                raise ValueError(f"{path!r}: this name is the renderer's own")
+            for end in (position for position, character in enumerate(path) if character == "/"):
+                if path[:end] in files:
+                    raise ValueError(f"{path[:end]!r} cannot be a file and the folder of {path!r}")
+        return files
 
     @model_validator(mode="after")
     def _check_storyboard(self) -> Self:
@@ -120,13 +133,14 @@ def check_gif(fps: int) -> None:
 
 VIDEO: Final = RendererSpec(
     job_type="video",
-    description="Films from a storyboard: pictures, diagrams, charts and Markdown in motion, with titles, transitions and sound.",
+    description="Films from a storyboard: pictures, diagrams, charts, Markdown; in motion, with titles, transitions, sound.",
     input_model=VideoInput,
     outputs={".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif", ".png": "image/png"},
     command=engine_command("nexusd.renderers.engines.video:render"),
     tools=("av", "pillow", "resvg-py"),
     default_timeout_seconds=3_600.0,
     environment={"SVT_LOG": "1"},  # errors only: the AV1 encoder tells the log how fast it is
+    memory_max_bytes=4 * 1024**3,  # 4K in AV1 takes a little over two
     slots=2,
     examples={
         "titles": {

@@ -7,6 +7,7 @@ memory. Colours are BT.709 in the range of television, and say so. Leaves out wh
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -100,7 +101,10 @@ class Film:
         if kind is None:
             self.close()
         else:
-            self._output.close()  # the file is worth nothing
+            import av
+
+            with contextlib.suppress(av.error.FFmpegError):  # the file is worth nothing: the error that came first counts
+                self._output.close()
 
 
 def set_picture(stream: Any, size: tuple[int, int], fps: int) -> None:

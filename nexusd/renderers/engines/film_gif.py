@@ -5,6 +5,7 @@ Invariants: one frame is in memory at a time; the same frames give the same byte
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -67,7 +68,10 @@ class Gif:
         if kind is None:
             self.close()
         else:
-            self._output.close()  # the file is worth nothing
+            import av
+
+            with contextlib.suppress(av.error.FFmpegError):  # the file is worth nothing: the error that came first counts
+                self._output.close()
 
 
 def make_graph(size: tuple[int, int], fps: int) -> Any:

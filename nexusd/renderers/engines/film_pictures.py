@@ -7,6 +7,7 @@ Drawing and painting belong to `drawing` and `painting`.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from nexusd.renderers.job import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from PIL.Image import Image
@@ -101,8 +103,27 @@ def open_raster(path: Path, caps: Caps, wanted: tuple[int, int]) -> Image:
 
     Raises InvalidInput when it is none, is broken, or has too many pixels, which is seen before it is decoded.
     """
+    from PIL import ImageOps
+
+    with opened_raster(path, caps) as opened:
+        opened.draft("RGB", wanted)  # a JPEG is decoded no larger than needed
+        opened.load()
+        upright = ImageOps.exif_transpose(opened)
+        mode = "RGBA" if upright.has_transparency_data else "RGB"
+        return eight_bits(upright).convert(mode)
+
+
+def check_raster(path: Path, caps: Caps) -> None:
+    """Raise InvalidInput when a file begins like no picture, or like one with too many pixels."""
+    with opened_raster(path, caps):
+        pass
+
+
+@contextlib.contextmanager
+def opened_raster(path: Path, caps: Caps) -> Iterator[Image]:
+    """Give a picture that is not decoded yet. All that decoders raise is InvalidInput."""
     from PIL import Image as images
-    from PIL import ImageOps, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     images.MAX_IMAGE_PIXELS = None  # bounded here, with the cap that the settings name
     try:
@@ -110,11 +131,7 @@ def open_raster(path: Path, caps: Caps, wanted: tuple[int, int]) -> Image:
             if opened.width * opened.height > caps.picture_max_pixels:
                 size = f"{opened.width:,} x {opened.height:,} pixels"
                 raise InvalidInput(f"a picture of {size}; at most {caps.picture_max_pixels:,} (caps.picture_max_pixels)")
-            opened.draft("RGB", wanted)  # a JPEG is decoded no larger than needed
-            opened.load()
-            upright = ImageOps.exif_transpose(opened)
-            mode = "RGBA" if upright.has_transparency_data else "RGB"
-            return scaled_down(upright).convert(mode)
+            yield opened
     except UnidentifiedImageError:
         raise InvalidInput(f"no picture that can be read: there are {FORMATS_TEXT}") from None
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
@@ -122,7 +139,7 @@ def open_raster(path: Path, caps: Caps, wanted: tuple[int, int]) -> Image:
         raise InvalidInput(f"the picture is broken: {error}") from None
 
 
-def scaled_down(picture: Image) -> Image:
+def eight_bits(picture: Image) -> Image:
     """Return a picture with values of 8 bits."""
     if picture.mode not in {"I;16", "I;16B", "I;16L", "I"}:
         return picture

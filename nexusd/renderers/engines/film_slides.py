@@ -49,14 +49,19 @@ class Slides:
         self._job, self._film = job, film
         self._width, self._height = width, height
 
-    def check_colors(self) -> None:
-        """Raise InvalidInput when a colour has an unknown name: better before an hour of work than after."""
+    def check(self) -> None:
+        """Raise InvalidInput for what can be seen at once, colours and images: better before an hour of work than after."""
         if self._film["background"]:
             pictures.plain(self._film["background"], "background")
         for number, slide in enumerate(self._film["slides"]):
             for name in ("color", "background"):
                 if slide[name]:
                     pictures.plain(slide[name], f"slides/{number}/{name}")
+            if slide["image"] is not None:
+                with placed_errors(f"slides/{number}/image"):
+                    path = self._path(slide["image"])
+                    if not pictures.is_svg(path):
+                        pictures.check_raster(path, self._job.caps)
 
     def prepare(self, number: int) -> Prepared:
         """Return a slide. Raises InvalidInput that names it."""
@@ -137,12 +142,14 @@ class Slides:
     def _markdown(self, number: int, slide: dict[str, Any], canvas: Canvas) -> Image:
         from PIL import Image as images
 
+        from nexusd.renderers.engines.document import place_files
         from nexusd.renderers.engines.slides import set_slide
 
         given = slide["background"] or self._film["background"]
         dark = given is not None and luminance(pictures.plain(given, "background")) < DARK
         folder = self._folder(number)
-        folder.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        place_files(self._job, folder)
         png = set_slide(self._text(slide["markdown"]), folder, *canvas.pixels, dark=dark)
         return images.open(io.BytesIO(png)).convert("RGB")
 
@@ -163,7 +170,12 @@ class Slides:
         return prepared._replace(titles=part.convert("RGB"), mask=mask, place=box[:2])
 
     def _folder(self, number: int) -> Path:
-        return self._job.workdir / "slides" / str(number)
+        """Return a folder of a slide's own. A slide that is prepared again gets it anew."""
+        import shutil
+
+        folder = self._job.workdir / "slides" / str(number)
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
 
     def _path(self, given: str | dict[str, Any]) -> Path:
         """Return the file of an asset, or of a path in `files`."""

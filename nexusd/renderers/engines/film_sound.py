@@ -113,6 +113,8 @@ def decoded(path: Path) -> Iterator[AudioFrame]:
         options = {"protocol_whitelist": "none", "codec_whitelist": CODECS}
         try:
             source = av.open(file, format=form, options=options, metadata_errors="replace")
+        except av.error.MemoryError:
+            raise
         except (av.error.FFmpegError, ValueError) as error:
             raise InvalidInput(f"the sound cannot be read as {form}: {strerror(error)}") from None
         with source:
@@ -154,6 +156,8 @@ def played(source: Any, stream: Any) -> Iterator[AudioFrame]:
             if packet is None:
                 break
             yield from packet.decode()
+        except av.error.MemoryError:
+            raise
         except av.error.FFmpegError as error:
             damaged += 1
             if damaged == 1:

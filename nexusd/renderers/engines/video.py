@@ -37,7 +37,7 @@ def render(job: ChildJob) -> None:
     spans = timeline.plan(timings(film), film["fps"])
     check_spans(job, film, spans)
     slides = Slides(job, film, width, height)
-    slides.check_colors()
+    slides.check()
     frames = Frames(slides, transition_kinds(film), width, height)
     if job.input["format"] == "png":
         write_poster(job, film["fps"], spans, frames)
@@ -52,6 +52,9 @@ def render(job: ChildJob) -> None:
 def check_spans(job: ChildJob, film: dict[str, Any], spans: list[Span]) -> None:
     """Raise InvalidInput when a slide is never seen, or there are more frames than may be."""
     total = timeline.total_frames(spans)
+    if film["width"] * film["height"] > job.caps.picture_max_pixels:
+        limit = f"at most {job.caps.picture_max_pixels:,} can be painted (caps.picture_max_pixels)"
+        raise InvalidInput(f"a frame would have {film['width']} x {film['height']} pixels; {limit}")
     if total > job.caps.video_max_frames:
         limit = f"at most {job.caps.video_max_frames:,} can be made (caps.video_max_frames)"
         raise InvalidInput(f"the film would have {total:,} frames; {limit}")
