@@ -134,7 +134,7 @@ def opened_raster(path: Path, caps: Caps) -> Iterator[Image]:
             yield opened
     except UnidentifiedImageError:
         raise InvalidInput(f"no picture that can be read: there are {FORMATS_TEXT}") from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, RuntimeError) as error:
         # Pillow's decoders raise all of these for files that are broken.
         raise InvalidInput(f"the picture is broken: {error}") from None
 
