@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CODECS: Final = {"mp4": ("h264",), "webm": ("vp9", "av1"), "gif": (), "png": ()}
 GIF_FPS_MAX: Final = 50  # what lasts less than 2/100 s is slowed down by those who show it
+AV1_SIDE_MIN: Final = 64
 SHOWN_ERRORS_MAX: Final = 5
 RESERVED_NAME: Final = ".nexusd"
 
@@ -75,8 +76,8 @@ class VideoInput(Film):
         if self.codec is not None and self.codec not in CODECS[self.format]:
             known = " or ".join(CODECS[self.format])
             raise ValueError(f"{self.format} has {f'the codec {known}' if known else 'no codecs to choose from'}")
-        if self.format == "gif" and self.slides is not None:
-            check_gif(self.fps)
+        if self.slides is not None:
+            check_form(self, self.format, self.codec)
         return self
 
 
@@ -125,10 +126,12 @@ def check_paths(film: Film, slides: list[Slide], files: Files | dict[str, Any]) 
             raise ValueError(f"{place}: {json.dumps(path, ensure_ascii=False)} is not in files")
 
 
-def check_gif(fps: int) -> None:
-    """Raise ValueError when a GIF cannot be that fast."""
-    if fps > GIF_FPS_MAX:
-        raise ValueError(f"a gif has at most {GIF_FPS_MAX} frames a second, not {fps}")
+def check_form(film: Film, form: str, codec: str | None) -> None:
+    """Raise ValueError when a film is too fast for a GIF, or too small for AV1, whose encoder would never end."""
+    if form == "gif" and film.fps > GIF_FPS_MAX:
+        raise ValueError(f"a gif has at most {GIF_FPS_MAX} frames a second, not {film.fps}")
+    if codec == "av1" and min(film.width or AV1_SIDE_MIN, film.height or AV1_SIDE_MIN) < AV1_SIDE_MIN:
+        raise ValueError(f"a film in av1 has at least {AV1_SIDE_MIN} pixels on each side; choose vp9")
 
 
 VIDEO: Final = RendererSpec(

@@ -26,7 +26,8 @@ TELEVISION: Final = 1  # the range 16 to 235
 SOUND_RATE: Final = 48_000
 SOUND_BITS: Final = 160_000
 SETTINGS: Final[dict[str, tuple[str, dict[str, str]]]] = {
-    "h264": ("libx264", {"preset": "veryfast", "crf": "20", "profile": "high"}),
+    # mbtree: with it x264 reads memory that it never wrote, unless the width is a multiple of 128: other bytes each time.
+    "h264": ("libx264", {"preset": "veryfast", "crf": "20", "profile": "high", "mbtree": "0"}),
     "vp9": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "6", "row-mt": "1", "crf": "30", "b": "0"}),
     "av1": ("libsvtav1", {"preset": "9", "crf": "32", "svtav1-params": f"lp={THREADS}"}),
 }

@@ -23,15 +23,14 @@ def read_storyboard(job: ChildJob) -> dict[str, Any]:
     if job.input["source"] is None:
         return job.input
     text = read_source(job, NAME)
-    from nexusd.renderers.video import check_gif, parse_storyboard
+    from nexusd.renderers.video import check_form, parse_storyboard
 
     try:
-        film: dict[str, Any] = parse_storyboard(text, job.input["files"]).model_dump(by_alias=True, mode="json")
-        if job.input["format"] == "gif":
-            check_gif(film["fps"])
+        storyboard = parse_storyboard(text, job.input["files"])
+        check_form(storyboard, job.input["format"], job.input["codec"])
     except ValueError as error:
         raise InvalidInput(f"{NAME}: {error}") from None
-    return film
+    return storyboard.model_dump(by_alias=True, mode="json")
 
 
 def transition_kinds(film: dict[str, Any]) -> list[str]:

@@ -34,10 +34,13 @@ class Film(NamedTuple):
     seconds: float
 
 
-def film(workdir: Path, *slides: dict[str, Any], assets: dict[str, bytes] | None = None, **options: Any) -> Ended:
-    """Render slides of a second, small and slow."""
+def film(
+    workdir: Path, *slides: dict[str, Any], assets: dict[str, bytes] | None = None, memory: int | None = None, **options: Any
+) -> Ended:
+    """Render slides of a second, small and slow. `memory` is what fresh memory is filled with, to find who reads it."""
     given = {**SMALL, **options, "slides": [{"durationSeconds": 1, **slide} for slide in slides]}
-    return render(VIDEO, given, workdir, assets, dict(VIDEO.environment))
+    filled = {} if memory is None else {"MALLOC_PERTURB_": str(memory)}
+    return render(VIDEO, given, workdir, assets, {**VIDEO.environment, **filled})
 
 
 def made(ended: Ended) -> bytes:
@@ -49,7 +52,7 @@ def made(ended: Ended) -> bytes:
 
 def read(content: bytes) -> Film:
     """Decode a film."""
-    with av.open(io.BytesIO(content)) as source:
+    with av.open(io.BytesIO(content), "r") as source:
         frames = [frame.to_image() for frame in source.decode(video=0)]
         codecs = [stream.codec_context.codec.canonical_name for stream in source.streams]
         seconds = (source.duration or 0) / 1_000_000
@@ -59,13 +62,13 @@ def read(content: bytes) -> Film:
 def listen(content: bytes) -> list[float]:
     """Decode the sound of a film."""
     heard: list[float] = []
-    with av.open(io.BytesIO(content)) as source:
+    with av.open(io.BytesIO(content), "r") as source:
         if not source.streams.audio:
             return heard
         resampler = av.AudioResampler(format="flt", layout="stereo", rate=RATE)
         for frame in source.decode(audio=0):
             for part in resampler.resample(frame):
-                start = round(float(part.pts * part.time_base) * RATE) if part.pts is not None else len(heard)
+                start = len(heard) if part.time is None else round(part.time * RATE)
                 heard.extend([0.0] * (start - len(heard)))
                 values = array.array("f", bytes(part.planes[0])[: part.samples * 8])
                 heard.extend(values[::2])
@@ -100,11 +103,11 @@ def wav(seconds: float, *, rate: int = 44_100, channels: int = 1, hertz: float =
 def encoded(tone: bytes, form: str, codec: str, *, picture: bool = False) -> bytes:
     """Return a WAV in another format; `picture` puts a film of one black frame beside it."""
     content = io.BytesIO()
-    with av.open(io.BytesIO(tone)) as source, av.open(content, "w", format=form) as target:
+    with av.open(io.BytesIO(tone), "r") as source, av.open(content, "w", format=form) as target:
         if picture:
             seen = target.add_stream("libx264", rate=1)
             seen.width, seen.height, seen.pix_fmt = 64, 64, "yuv420p"
-        heard = target.add_stream(codec, rate=RATE, layout="stereo")
+        heard: Any = target.add_stream(codec, rate=RATE, layout="stereo")
         if picture:
             target.mux(seen.encode(av.VideoFrame(64, 64, "yuv420p")))
             target.mux(seen.encode(None))

@@ -77,6 +77,7 @@ def test_every_example_is_taken() -> None:
         ({"slides": [PLAIN], "format": "webm", "codec": "h264"}, (), "webm has the codec vp9 or av1"),
         ({"slides": [PLAIN], "format": "gif", "codec": "vp9"}, (), "gif has no codecs"),
         ({"slides": [PLAIN], "format": "gif", "fps": 60}, (), "at most 50 frames"),
+        ({"slides": [PLAIN], "format": "webm", "codec": "av1", "width": 130, "height": 62}, (), "at least 64 pixels"),
         ({"slides": [PLAIN], "posterSeconds": float("nan")}, ("posterSeconds",), "finite"),
     ],
 )
