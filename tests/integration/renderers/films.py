@@ -53,7 +53,8 @@ def made(ended: Ended) -> bytes:
 def read(content: bytes) -> Film:
     """Decode a film."""
     with av.open(io.BytesIO(content), "r") as source:
-        frames = [frame.to_image() for frame in source.decode(video=0)]
+        decoded: Any = source.decode(video=0)
+        frames = [frame.to_image() for frame in decoded]
         codecs = [stream.codec_context.codec.canonical_name for stream in source.streams]
         seconds = (source.duration or 0) / 1_000_000
     return Film(frames, codecs, listen(content), seconds)

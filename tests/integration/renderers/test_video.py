@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nexusd.domain.caps import Caps
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
-FORMATS = {
+FORMATS: dict[str, dict[str, Any]] = {
     "mp4": {"format": "mp4"},
     "vp9": {"format": "webm"},
     "av1": {"format": "webm", "codec": "av1"},

@@ -15,7 +15,7 @@ from tests.integration.renderers.films import encoded, film, loudness, made, rea
 if TYPE_CHECKING:
     from pathlib import Path
 
-SOUND = {"audio": {"$asset": "s"}}
+SOUND: dict[str, Any] = {"audio": {"$asset": "s"}}
 SLIDES = ({"color": "red"}, {"color": "blue"})
 FORMATS = ["mp4", "webm"]
 
