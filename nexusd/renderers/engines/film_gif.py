@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HUNDREDTHS: Final = 100  # GIF counts time in them
 PALETTE: Final = "stats_mode=single:reserve_transparent=1"
-USE: Final = "new=1:dither=bayer:bayer_scale=3:diff_mode=rectangle"
+USE: Final = "new=1:dither=bayer:bayer_scale=3"  # no diff_mode: it keeps what was painted with the palette before
 
 
 class Gif:

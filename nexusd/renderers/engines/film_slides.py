@@ -129,8 +129,8 @@ class Slides:
         source = given["source"]
         is_json = isinstance(source, dict) and "$asset" not in source
         text = json.dumps(source, ensure_ascii=False) if is_json else self._text(source)
-        theme = "dark" if luminance(self.ground(slide)) < DARK else "light"
-        style = Style(theme=theme, caps=self._job.caps)
+        ground = self.ground(slide)
+        style = Style("dark" if luminance(ground) < DARK else "light", background=ground, caps=self._job.caps)
         return draw(given["language"], text, self._folder(number), style)
 
     def _painted(self, drawing: Drawing, canvas: Canvas, area: Area, *, cover: bool) -> Image:

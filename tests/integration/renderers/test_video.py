@@ -127,6 +127,17 @@ def test_a_gif_repeats_and_holds_what_stands_still_for_as_long_as_it_lasts(tmp_p
 
 
 @pytest.mark.slow
+def test_every_frame_of_a_gif_is_painted_with_its_own_colours(tmp_path: Path) -> None:
+    """The edge of a picture that goes is not painted anew, but must not take the colours of the one that comes."""
+    slides = ({"color": "#264653"}, {"image": {"$asset": "a"}, "transition": "slide", "transitionSeconds": 0.9})
+    content = made(film(tmp_path, *slides, format="gif", assets={"a": saved(gradient())}))
+    with Image.open(io.BytesIO(content)) as gif:
+        for number in range(6):
+            gif.seek(number)
+            assert is_near(gif.convert("RGB").getpixel((1, 45)), (0x26, 0x46, 0x53)), number
+
+
+@pytest.mark.slow
 def test_a_poster_is_the_frame_of_its_moment(tmp_path: Path) -> None:
     slides = ({"color": "red"}, {"color": "blue"})
     for seconds, color in ((None, RED), (0, RED), (1.5, BLUE), (1_000, BLUE)):
