@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import functools
 import unicodedata
+from html import escape
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from xml.sax.saxutils import escape
 
 from nexusd.renderers.engines import fonts
 from nexusd.renderers.job import InvalidInput
@@ -218,7 +218,7 @@ def text_element(line: Line, y: float, titles: Titles, color: str, *, outlined: 
     return (
         f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" font-family="{fonts.FAMILY}" font-size="{line.size:.2f}"'
         f' font-weight="{"bold" if line.bold else "normal"}" fill="{color}" fill-opacity="{line.strength:g}"'
-        f' stroke-linejoin="round"{outline if outlined else ""} xml:space="preserve">{escape(text)}</text>'
+        f' stroke-linejoin="round"{outline if outlined else ""} xml:space="preserve">{escape(text, quote=False)}</text>'
     )
 
 
