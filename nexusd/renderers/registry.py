@@ -16,12 +16,13 @@ from nexusd.renderers.diagram import DIAGRAM
 from nexusd.renderers.document import DOCUMENT
 from nexusd.renderers.spec import RendererSpec
 from nexusd.renderers.theme import THEME
+from nexusd.renderers.video import VIDEO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ENTRY_POINT_GROUP: Final = "nexusd.renderers"
-BUILT_IN: Final = (DIAGRAM, DOCUMENT, CHART, THEME)
+BUILT_IN: Final = (DIAGRAM, DOCUMENT, CHART, THEME, VIDEO)
 log = logging.getLogger(__name__)
 
 
