@@ -9,6 +9,7 @@ Times. One source is one graph. Files are out of reach: see `dot_program`.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from nexusd.renderers.engines.canvas import TRANSPARENT, pixels, put_background, set_size
@@ -27,9 +28,12 @@ DEFAULT_ENGINE: Final = "dot"
 FONT: Final = {kind: {"fontname": "Helvetica"} for kind in "GNE"}
 DARK: Final = {
     "G": {"bgcolor": "#1e1e1e", "fontcolor": "#e6e6e6", "color": "#9aa0a6", "pencolor": "#9aa0a6"},
-    "N": {"color": "#9aa0a6", "fontcolor": "#e6e6e6", "fillcolor": "#37474f"},
+    "N": {"color": "#9aa0a6", "fontcolor": "#e6e6e6", "fillcolor": "#37474f", "style": "filled"},
     "E": {"color": "#9aa0a6", "fontcolor": "#e6e6e6"},
 }
+LIGHT_TEXT, DARK_TEXT = "#e6e6e6", "#1e1e1e"
+BRIGHT: Final = 0.55  # of white: above it, light text cannot be read
+NAMED_BRIGHT: Final = re.compile(r"(light|pale|white|yellow|gold|ivory|beige|snow|azure|cream|blush|wheat|khaki|lavender|linen|pink)")
 THEMES: Final = {"light": {}, "dark": DARK}
 FAMILIES: Final = (
     (("courier", "mono", "consol", "menlo"), "Courier,'Courier New','Liberation Mono',Cousine,'DejaVu Sans Mono',monospace"),
@@ -50,6 +54,8 @@ def lay_out(source: str, folder: Path, style: Style, engine: str) -> Drawing:
     run_graphviz(folder, f"-K{engine}", *defaults(style.theme), "-Tsvg", "-odrawn.svg", "-Tjson", "-odrawn.json")
     tree = Cleaner(NAME).clean_text((folder / "drawn.svg").read_text("utf-8"))
     pin_texts(tree, text_widths(json.loads((folder / "drawn.json").read_text("utf-8"))))
+    if style.theme == "dark":
+        darken_texts(tree)
     if style.background is not None:
         remove_background(tree)
         put_background(tree, style.background)
@@ -119,6 +125,27 @@ def pin_texts(tree: Element, widths: dict[tuple[str, str, str], float]) -> None:
         if (width := widths.get(key, 0.0)) > 0 and words.strip():
             text.set("textLength", f"{width:g}")
             text.set("lengthAdjust", "spacingAndGlyphs")
+
+
+def darken_texts(tree: Element) -> None:
+    """Let text of the dark theme be dark where the source filled its shape with something bright."""
+    for group in tree.iter(f"{{{SVG}}}g"):
+        if group.get("class") not in ("node", "cluster"):
+            continue
+        parts = list(group.iter())
+        fill = next((fill for part in parts if (fill := part.get("fill")) and part.tag != f"{{{SVG}}}text"), "none")
+        if is_bright(fill):
+            for part in parts:
+                if part.tag == f"{{{SVG}}}text" and part.get("fill") == LIGHT_TEXT:
+                    part.set("fill", DARK_TEXT)
+
+
+def is_bright(colour: str) -> bool:
+    """Whether light text cannot be read on a colour, as Graphviz writes it."""
+    if found := re.match(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", colour):
+        red, green, blue = (int(part, 16) / 255 for part in found.groups())
+        return 0.299 * red + 0.587 * green + 0.114 * blue > BRIGHT
+    return NAMED_BRIGHT.search(colour) is not None
 
 
 def remove_background(tree: Element) -> None:

@@ -37,7 +37,8 @@ SECURE: Final = (
     "deterministicIds", "deterministicIDSeed", "handDrawnSeed", "legacyMathML", "forceLegacyMathML", "fontFamily", "altFontFamily",
     "arrowMarkerAbsolute", "logLevel",
 )  # fmt: skip
-FONT_FAMILY: Final = re.compile(r"font-family\s*:\s*[^;}]*")
+# With its semicolon: a rule that begins with one is not read by the painters.
+FONT_FAMILY: Final = re.compile(r"font-family\s*:\s*[^;}]*;?")
 PLACE: Final = re.compile(r"(?:on|at) line:? ?(\d+)(?:, column (\d+)| ?column: ?(\d+))?", re.IGNORECASE)
 YAML_PLACE: Final = re.compile(r"\s*\((\d+):(\d+)\)\s*\n")
 BEGINNING: Final = re.compile(r"^(?:Error: )?(?:(?:Parse|Lexical) error on line \d+[:.]|Parsing failed:)\s*")

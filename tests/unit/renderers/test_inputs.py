@@ -35,7 +35,7 @@ def test_a_document_has_defaults_and_keeps_references() -> None:
         ({"source": 5}, ("source", "str")),
         ({"source": {"$asset": ""}}, ("source", "AssetReference", "$asset")),
         ({"source": "a", "format": "gif"}, ("format",)),
-        ({"source": "a", "language": "dot"}, ("language",)),
+        ({"source": "a", "language": "cobol"}, ("language",)),
         ({"source": "a", "colour": "red"}, ("colour",)),
     ],
 )
