@@ -1,7 +1,7 @@
 """Which texts are CSS colours. Pure; what a colour looks like is the painters' business.
 
-Understood: names, `#rgb` with two or four digits a channel and alpha, and the functions rgb, rgba, hsl and hsla. Nothing else can
-stand in an SVG attribute for all viewers alike.
+Understood: names, `#` with three, four, six or eight digits, and the functions rgb, rgba, hsl and hsla. Nothing else looks the
+same in every viewer of SVG.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-NAMES: Final = frozenset("""
+COLOUR_NAMES: Final = """
 aliceblue antiquewhite aqua aquamarine azure beige bisque black blanchedalmond blue blueviolet brown burlywood cadetblue
 chartreuse chocolate coral cornflowerblue cornsilk crimson cyan darkblue darkcyan darkgoldenrod darkgray darkgreen darkgrey
 darkkhaki darkmagenta darkolivegreen darkorange darkorchid darkred darksalmon darkseagreen darkslateblue darkslategray
@@ -20,10 +20,11 @@ lightpink lightsalmon lightseagreen lightskyblue lightslategray lightslategrey l
 magenta maroon mediumaquamarine mediumblue mediumorchid mediumpurple mediumseagreen mediumslateblue mediumspringgreen
 mediumturquoise mediumvioletred midnightblue mintcream mistyrose moccasin navajowhite navy oldlace olive olivedrab orange
 orangered orchid palegoldenrod palegreen paleturquoise palevioletred papayawhip peachpuff peru pink plum powderblue purple
-rebeccapurple red rosybrown royalblue saddlebrown salmon sandybrown seagreen seashell sienna silver skyblue slateblue slategray
-slategrey snow springgreen steelblue tan teal thistle tomato turquoise violet wheat white whitesmoke yellow yellowgreen
-transparent
-""".split())  # fmt: skip
+rebeccapurple red rosybrown royalblue saddlebrown salmon sandybrown seagreen seashell sienna silver skyblue slateblue
+slategray slategrey snow springgreen steelblue tan teal thistle tomato transparent turquoise violet wheat white whitesmoke
+yellow yellowgreen
+"""
+NAMES: Final = frozenset(COLOUR_NAMES.split())
 HEX: Final = re.compile(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
 NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 FUNCTION: Final = re.compile(

@@ -111,10 +111,18 @@ def draw_boards(source: str, folder: Path, look: Look) -> dict[str, Element]:
     boards = {board_name(path.relative_to(output)): path for path in files}
     cleaner = BoardCleaner(source, {path: name for name, path in boards.items()})
     trees = {name: cleaner.clean(path) for name, path in boards.items()}
+    check_count(list(trees.values()), look.style.caps.diagram_max_nodes)
     if look.style.background is not None:
         for tree in trees.values():
             replace_background(tree, look.style.background)
     return trees
+
+
+def check_count(trees: list[Element], nodes_max: int) -> None:
+    """Refuse too large a diagram. D2 tells what it found in its drawing only, so this spares the painting, not the layout."""
+    classes = (element.get("class", "") for tree in trees for element in tree.iter())
+    if sum(name == "shape" or name.startswith("connection ") for name in classes) > nodes_max:
+        raise InvalidInput(f"{NAME}: more than {nodes_max:,} nodes and edges (caps.diagram_max_nodes)")
 
 
 def arguments(look: Look) -> list[str]:
@@ -142,7 +150,8 @@ def arguments(look: Look) -> list[str]:
 
 def use_painters_fonts(tree: Element) -> None:
     """Let the text be in Noto Sans by name, instead of in the pieces of it that D2 embedded."""
-    from nexusd.renderers.engines.fonts import FALLBACK_FAMILY, FAMILY as PAINTED
+    from nexusd.renderers.engines.fonts import FALLBACK_FAMILY
+    from nexusd.renderers.engines.fonts import FAMILY as PAINTED
 
     def named(found: re.Match[str]) -> str:
         bold, italic = "bold" in found[1], "italic" in found[1]
@@ -235,7 +244,7 @@ def refuse_imports(source: str, folder: Path) -> None:
 def with_probes(source: str, places: list[tuple[int, int]]) -> str:
     """Return the source with a numbered, impossible path put behind each of these @ signs and its quote, if it has one."""
     parts, done = [], 0
-    for number, (_, end) in enumerate(places):
-        parts.append(f"{source[done:end]}{PROBE}{number}-")
+    for index, (_, end) in enumerate(places):
+        parts.append(f"{source[done:end]}{PROBE}{index}-")
         done = end
     return "".join([*parts, source[done:]])

@@ -33,7 +33,9 @@ DARK: Final = {
 }
 LIGHT_TEXT, DARK_TEXT = "#e6e6e6", "#1e1e1e"
 BRIGHT: Final = 0.55  # of white: above it, light text cannot be read
-NAMED_BRIGHT: Final = re.compile(r"(light|pale|white|yellow|gold|ivory|beige|snow|azure|cream|blush|wheat|khaki|lavender|linen|pink)")
+NAMED_BRIGHT: Final = re.compile(
+    r"(light|pale|white|yellow|gold|ivory|beige|snow|azure|cream|blush|wheat|khaki|lavender|linen|pink)"
+)
 THEMES: Final = {"light": {}, "dark": DARK}
 FAMILIES: Final = (
     (("courier", "mono", "consol", "menlo"), "Courier,'Courier New','Liberation Mono',Cousine,'DejaVu Sans Mono',monospace"),

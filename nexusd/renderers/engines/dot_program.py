@@ -23,7 +23,9 @@ NAME: Final = "diagram.dot"
 SOURCE_NAME: Final = "source.dot"
 NO_FILES: Final = {"SERVER_NAME": "nexusd"}
 PLACED: Final = re.compile(r"(?:<stdin>|source\.dot): (.*?) in line (\d+)(?: near '(.*)')?")
-LABEL: Final = re.compile(r"Error: (.*?) in line \d+ ?\n\.\.\. ?(.*?) ?\.\.\.\nin label of (node|edge|graph|cluster) ?(.*)", re.DOTALL)
+LABEL: Final = re.compile(
+    r"Error: (.*?) in line \d+ ?\n\.\.\. ?(.*?) ?\.\.\.\nin label of (node|edge|graph|cluster) ?(.*)", re.DOTALL
+)
 FILE: Final = re.compile(r'Filename "(.*)" is unsafe|No or improper (?:image file|image|shapefile)="(.*?)"')
 OUT_OF_MEMORY: Final = re.compile(r"memory allocation of|out of memory|Cannot allocate memory|capacity overflow")
 # What concerns Graphviz's own installation and fonts, not the source.

@@ -14,31 +14,35 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nexusd.renderers.engines.canvas import put_background, set_size, view_box
 from nexusd.renderers.engines.drawing import Drawing, Style
+from nexusd.renderers.engines.mermaid_look import mend
 from nexusd.renderers.engines.mermaid_source import Parsed, count_parts, normal, parsed
-from nexusd.renderers.engines.svg import SVG, Cleaner, to_text
+from nexusd.renderers.engines.svg import Cleaner, to_text
 from nexusd.renderers.job import InvalidInput
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from xml.etree.ElementTree import Element
 
     from nexusd.renderers.engines.mermaid_page import Answer, Page
     from nexusd.renderers.job import ChildJob
 
 NAME: Final = "diagram.mmd"
 ID: Final = "mermaid"
-FAMILIES: Final = '"Noto Sans","DejaVu Sans",sans-serif'
-THEMES: Final = {"light": "default", "default": "default", "dark": "dark", "forest": "forest", "neutral": "neutral", "base": "base"}
+THEMES: Final = {
+    "light": "default",
+    "default": "default",
+    "dark": "dark",
+    "forest": "forest",
+    "neutral": "neutral",
+    "base": "base",
+}
 BACKGROUNDS: Final = {"dark": "#333333"}
 WHITE: Final = "#ffffff"
 # A source may not change these: they keep text as text, and the bounds.
 SECURE: Final = (
-    "secure", "securityLevel", "startOnLoad", "maxTextSize", "maxEdges", "suppressErrorRendering", "htmlLabels", "dompurifyConfig",
-    "deterministicIds", "deterministicIDSeed", "handDrawnSeed", "legacyMathML", "forceLegacyMathML", "fontFamily", "altFontFamily",
-    "arrowMarkerAbsolute", "logLevel",
+    "secure", "securityLevel", "startOnLoad", "maxTextSize", "maxEdges", "suppressErrorRendering", "htmlLabels",
+    "dompurifyConfig", "deterministicIds", "deterministicIDSeed", "handDrawnSeed", "legacyMathML", "forceLegacyMathML",
+    "fontFamily", "altFontFamily", "arrowMarkerAbsolute", "logLevel",
 )  # fmt: skip
-# With its semicolon: a rule that begins with one is not read by the painters.
-FONT_FAMILY: Final = re.compile(r"font-family\s*:\s*[^;}]*;?")
 PLACE: Final = re.compile(r"(?:on|at) line:? ?(\d+)(?:, column (\d+)| ?column: ?(\d+))?", re.IGNORECASE)
 YAML_PLACE: Final = re.compile(r"\s*\((\d+):(\d+)\)\s*\n")
 BEGINNING: Final = re.compile(r"^(?:Error: )?(?:(?:Parse|Lexical) error on line \d+[:.]|Parsing failed:)\s*")
@@ -113,22 +117,11 @@ def finished(svg: str, style: Style, theme: str) -> Drawing:
     _, _, width, height = view_box(tree)
     if not (0 < width < 1e6 and 0 < height < 1e6):
         raise InvalidInput(f"{NAME}: the drawing has no size, there is nothing to draw")
-    set_families(tree)
+    mend(tree)
     tree.attrib.pop("style", None)
     put_background(tree, style.background if style.background is not None else BACKGROUNDS.get(theme, WHITE))
     set_size(tree, width, height)
     return Drawing(to_text(tree), width, height)
-
-
-def set_families(tree: Element) -> None:
-    """Let all text be in the family it was measured in."""
-    for element in tree.iter():
-        element.attrib.pop("font-family", None)
-        if "font-family" in (style := element.get("style", "")):
-            element.set("style", FONT_FAMILY.sub("", style))
-        if element.tag == f"{{{SVG}}}style":
-            element.text = FONT_FAMILY.sub("", element.text or "")
-    tree.set("font-family", FAMILIES)
 
 
 def refusal(answer: Answer, seen: Parsed) -> InvalidInput:

@@ -71,7 +71,7 @@ class Face:
 
 
 @functools.cache
-def face(bold: bool) -> Face:  # noqa: FBT001
+def face(bold: bool) -> Face:
     """Return the face of a weight, read once."""
     return Face(bold=bold)
 

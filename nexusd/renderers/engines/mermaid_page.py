@@ -137,7 +137,7 @@ globalThis.__start = (id, source, config) => {
     (svg) => { globalThis.__answer = { svg }; globalThis.__done = true; },
     (error) => {
       const at = error && error.hash && error.hash.loc;
-      globalThis.__answer = { error: String((error && error.message) || error), 
+      globalThis.__answer = { error: String((error && error.message) || error),
         line: at ? at.last_line : null, column: at ? at.last_column : null };
       globalThis.__done = true;
     });
@@ -146,7 +146,10 @@ globalThis.__start = (id, source, config) => {
 
 
 class Answer(NamedTuple):
-    """What Mermaid made of a source: an SVG, or an error and the end of what could still be read (lines from 1, columns from 0)."""
+    """What Mermaid made of a source: an SVG, or an error and where what it could read ends.
+
+    Lines count from 1, columns from 0.
+    """
 
     svg: str | None = None
     error: str = ""
@@ -206,7 +209,7 @@ def in_large_stack(work: Callable[[], Any]) -> Any:
     def run() -> None:
         try:
             result["value"] = work()
-        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that waits
+        except BaseException as error:
             result["error"] = error
 
     previous = threading.stack_size(THREAD_STACK_BYTES)

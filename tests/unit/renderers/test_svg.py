@@ -86,7 +86,7 @@ def test_a_document_type_ends_the_render(tmp_path: Path) -> None:
     path = tmp_path / "diagram.svg"
     path.write_text('<!DOCTYPE svg [<!ENTITY a "b">]><svg xmlns="http://www.w3.org/2000/svg">&a;</svg>')
     with pytest.raises(RendererFailed, match="document type"):
-       BoardCleaner("", {}).clean(path)
+        BoardCleaner("", {}).clean(path)
 
 
 def test_a_picture_stays_when_it_stands_in_the_source(tmp_path: Path) -> None:
