@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from nexusd.renderers.job import ChildJob
 
+# A group at an edge multiplies: few bytes, many edges. What follows a graph may be another.
+COUNTED: Final = re.compile(r"\}\s*-[->]|-[->]\s*(?:\{|subgraph)|\}\s*(?:strict|digraph|graph)\b", re.IGNORECASE)
 DEFAULT_ENGINE: Final = "dot"
 FONT: Final = {kind: {"fontname": "Helvetica"} for kind in "GNE"}
 DARK: Final = {
@@ -52,10 +54,15 @@ def draw(source: str, folder: Path, style: Style) -> Drawing:
 def lay_out(source: str, folder: Path, style: Style, engine: str) -> Drawing:
     """Return the picture of a graph, laid out by this engine."""
     (folder / SOURCE_NAME).write_text(source, "utf-8", newline="")
-    check_size(run_graphviz(folder, "-Tdot_json").decode("utf-8", "replace"), style.caps.diagram_max_nodes)
+    nodes_max = style.caps.diagram_max_nodes
+    if len(source) > nodes_max or COUNTED.search(source):
+        # It may hold too many to lay out, so they are counted before; what is short is counted with the drawing.
+        read_graph(run_graphviz(folder, "-Tdot_json").decode("utf-8", "replace"), nodes_max)
     run_graphviz(folder, f"-K{engine}", *defaults(style.theme), "-Tsvg", "-odrawn.svg", "-Tjson", "-odrawn.json")
+    described = folder / "drawn.json"
+    graph = read_graph(described.read_text("utf-8", "replace") if described.exists() else "", nodes_max)
     tree = Cleaner(NAME).clean_text((folder / "drawn.svg").read_text("utf-8"))
-    pin_texts(tree, text_widths(json.loads((folder / "drawn.json").read_text("utf-8"))))
+    pin_texts(tree, text_widths(graph))
     if style.theme == "dark":
         darken_texts(tree)
     if style.background is not None:
@@ -77,12 +84,12 @@ def render(job: ChildJob) -> None:
     write_drawing(job, lay_out(source, folder, read_style(job), job.input.get("engine") or DEFAULT_ENGINE))
 
 
-def check_size(description: str, nodes_max: int) -> None:
-    """Refuse what is no graph, several graphs, and too large a graph. `description` is Graphviz's JSON without a layout."""
+def read_graph(description: str, nodes_max: int) -> dict[str, Any]:
+    """Return the graph that Graphviz's JSON describes. Refuses none, several, an empty and too large a one."""
     if not description.strip():
         raise InvalidInput(f"{NAME}: the source holds no graph, there is nothing to draw")
-    decoder = json.JSONDecoder(strict=False)
-    graph, end = decoder.raw_decode(description.lstrip())
+    graph: dict[str, Any]
+    graph, end = json.JSONDecoder(strict=False).raw_decode(description.lstrip())
     if description.lstrip()[end:].strip():
         raise InvalidInput(f"{NAME}: the source holds several graphs; one diagram is one graph")
     nodes = [thing for thing in graph.get("objects", ()) if "nodes" not in thing and "subgraphs" not in thing]
@@ -90,6 +97,7 @@ def check_size(description: str, nodes_max: int) -> None:
         raise InvalidInput(f"{NAME}: the graph holds no node, there is nothing to draw")
     if len(nodes) + len(graph.get("edges", ())) > nodes_max:
         raise InvalidInput(f"{NAME}: more than {nodes_max:,} nodes and edges (caps.diagram_max_nodes)")
+    return graph
 
 
 def defaults(theme: str) -> list[str]:

@@ -122,7 +122,7 @@ def test_any_text_is_answered(text: str) -> None:
     [
         ("/*", "d2"),
         ("%%{", "mermaid"),
-        ("---\n", "d2"),
+        ("---\n", "mermaid"),
         ("digraph ", "d2"),
         ("graph\n", "mermaid"),
         ('digraph "', "d2"),
