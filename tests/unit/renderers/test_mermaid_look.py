@@ -30,7 +30,8 @@ def test_a_stylesheet_means_the_same_to_every_reader(css: str, mended: str) -> N
 
 def test_all_text_is_in_the_family_it_was_measured_in() -> None:
     tree = ET.fromstring(
-        f'<svg xmlns="{SVG}"><text font-family="x" style="fill:red;font-family:y">t</text><style>a{{font-family:z}}</style></svg>'
+        f'<svg xmlns="{SVG}"><text font-family="x" style="fill:red;font-family:y">t</text>'
+        "<style>a{font-family:z}</style></svg>"
     )
     mend(tree)
     text = ET.tostring(tree, "unicode")

@@ -60,7 +60,7 @@ def test_statements_and_links_are_counted(text: str, count: int) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (Answer(error="Parse error on line 9:\n...A --> B\n-----^\nExpecting 'X', got 'Y'", line=4, column=4), "11:5: Expecting 'X', got 'Y'"),
+        (Answer(error="Parse error on line 9:\n...A --> B\n---^\nExpecting 'X'", line=4, column=4), "11:5: Expecting 'X'"),
         (Answer(error="Lexical error on line 2. Unrecognized text.\nabc\n---^"), "8:1: Unrecognized text."),
         (Answer(error="Parsing failed: Lexer error on line 2, column 3: unexpected"), "8:3: Lexer error: unexpected"),
         (Answer(error="bad indentation (2:5)\n\n 1 | x"), "3:5: bad indentation"),
