@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -17,9 +16,6 @@ from nexusd.renderers.engines.drawing import Drawing, Style, draw
 from nexusd.renderers.job import InvalidInput
 from tests.integration.renderers.children import ENVIRONMENT, Ended, render
 from tests.integration.renderers.pdf import page_count, unpacked
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SVG = "{http://www.w3.org/2000/svg}"
 GALLERY = Path(__file__).parents[2] / "gallery" / "diagram"

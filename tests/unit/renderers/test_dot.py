@@ -52,8 +52,8 @@ def test_warnings_are_told_once_and_those_about_fonts_never() -> None:
 
 def test_each_text_is_as_wide_as_it_was_laid_out_in_faces_that_are_like_it() -> None:
     tree = ET.fromstring(
-        f'<svg xmlns="{SVG}"><text x="1.00" y="-2.5" font-family="Times,serif">one</text><text x="3" y="4" font-family="Courier">two'
-        '</text><text x="5" y="6"> </text></svg>'
+        f'<svg xmlns="{SVG}"><text x="1.00" y="-2.5" font-family="Times,serif">one</text>'
+        '<text x="3" y="4" font-family="Courier">two</text><text x="5" y="6"> </text></svg>'
     )
     draws = [{"op": "F"}, {"op": "T", "pt": [1, 2.5], "width": 30.5, "text": "one"}]
     dot.pin_texts(tree, dot.text_widths({"objects": [{"_ldraw_": draws}], "edges": [{}], "name": "G"}))
@@ -66,7 +66,7 @@ def test_each_text_is_as_wide_as_it_was_laid_out_in_faces_that_are_like_it() -> 
 
 
 @pytest.mark.parametrize(("colour", "bright"), [("#ffffff", True), ("#102030", False), ("lightyellow", True), ("navy", False)])
-def test_light_text_cannot_be_read_on_bright_colours(colour: str, bright: bool) -> None:  # noqa: FBT001
+def test_light_text_cannot_be_read_on_bright_colours(colour: str, bright: bool) -> None:
     assert dot.is_bright(colour) is bright
 
 
