@@ -46,6 +46,17 @@ FAMILIES: Final = (
 SANS: Final = "Helvetica,Arial,'Liberation Sans',Arimo,'Noto Sans',sans-serif"
 
 
+def warm() -> None:
+    """Load what a drawing needs, and let Graphviz draw once."""
+    import tempfile
+    from pathlib import Path
+
+    import nexusd.renderers.engines.diagram  # noqa: F401 - writes what is drawn
+
+    with tempfile.TemporaryDirectory() as folder:
+        lay_out("digraph { warm }", Path(folder), Style(), DEFAULT_ENGINE)
+
+
 def draw(source: str, folder: Path, style: Style) -> Drawing:
     """Return the picture of a graph, laid out by `dot`. See `drawing`."""
     return lay_out(source, folder, style, DEFAULT_ENGINE)

@@ -179,3 +179,9 @@ def test_few_bytes_that_multiply_are_counted_before_they_are_laid_out(tmp_path: 
     with pytest.raises(InvalidInput, match="more than 300 nodes and edges"):
         draw("dot", f"digraph {{ {{ {many} }} -> {{ {many} }} }}", tmp_path, Style(caps=Caps(diagram_max_nodes=300)))
     assert not (tmp_path / "drawn.svg").exists()
+
+
+def test_a_warm_engine_draws_the_same_bytes(tmp_path: Path) -> None:
+    cold = draw("dot", SOURCE, tmp_path)
+    dot.warm()
+    assert draw("dot", SOURCE, tmp_path) == cold
