@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DAEMONS = {"pydantic", "sqlmodel", "sqlalchemy", "trio", "httpx", "fastapi", "h11"}
 ENGINES = {
     *("typst", "tylax", "markdown_it", "mdit_py_plugins", "fontTools", "nexusd.renderers.engines"),
-    *("mermaidx", "mermaid_render", "quickjs", "vl_convert", "arro3", "resvg_py", "PIL", "coloraide", "av"),
+    *("mermaidx", "mermaid_render", "novasvg", "quickjs", "vl_convert", "arro3", "resvg_py", "PIL", "coloraide", "av"),
 }
 UNFORKED = """
 import sys
@@ -45,14 +45,15 @@ def loaded(code: str) -> set[str]:
     return set(python(f"import sys\n{code}\nprint(*sys.modules)").split())
 
 
-@pytest.mark.parametrize("engine", ["d2", "document", "video"])
+@pytest.mark.parametrize("engine", ["d2", "dot", "mermaid", "diagram", "document", "chart", "theme", "image", "video"])
 def test_a_child_loads_nothing_of_the_daemon(engine: str) -> None:
     modules = loaded(f"import nexusd.renderers.child, nexusd.renderers.engines.{engine}")
     assert not modules & (DAEMONS | {"dataclasses", "asyncio", "email", "importlib.metadata", "logging"})
 
 
-def test_an_svg_needs_no_typst() -> None:
-    assert not loaded("import nexusd.renderers.engines.d2") & ENGINES - {"nexusd.renderers.engines"}
+@pytest.mark.parametrize("engine", ["d2", "dot", "mermaid"])
+def test_an_svg_needs_no_typst(engine: str) -> None:
+    assert not loaded(f"import nexusd.renderers.engines.{engine}") & ENGINES - {"nexusd.renderers.engines"}
 
 
 def test_the_package_itself_loads_nothing() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from nexusd.renderers.diagram import DiagramInput
+from nexusd.renderers.diagram import THEMES, DiagramInput
 from nexusd.renderers.document import DocumentInput
+from nexusd.renderers.engines import d2, dot, mermaid
+from nexusd.renderers.engines.drawing import Style
 from nexusd.renderers.inputs import FILES_MAX_COUNT
 from nexusd.renderers.registry import BUILT_IN
 
@@ -20,7 +23,59 @@ def normalised(model: type[DiagramInput] | type[DocumentInput], value: dict[str,
 
 
 def test_a_diagram_has_defaults() -> None:
-    assert normalised(DiagramInput, {"source": "a -> b"}) == {"language": "d2", "source": "a -> b", "format": "svg"}
+    assert normalised(DiagramInput, {"source": "a -> b"}) == {
+        "language": "d2",
+        "source": "a -> b",
+        "format": "svg",
+        "theme": "light",
+        "background": None,
+        "scale": 2.0,
+        "engine": None,
+        "layout": None,
+        "sketch": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "language"),
+    [
+        ({"source": "digraph { a }"}, "dot"),
+        ({"source": 'pie\n  "a": 1'}, "mermaid"),
+        ({"source": "digraph { a }", "language": "d2"}, "d2"),
+        ({"source": ASSET}, None),
+        ({"source": ASSET, "engine": "neato", "theme": "forest"}, None),  # its file will tell
+        ({"source": ""}, "d2"),
+    ],
+)
+def test_the_language_of_a_diagram_is_told_by_its_text_unless_it_is_named(value: dict[str, Any], language: str | None) -> None:
+    assert normalised(DiagramInput, value)["language"] == language
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"source": "a -> b", "engine": "neato"}, "engine is an option of dot, not of d2"),
+        ({"source": "digraph { a }", "layout": "elk"}, "layout is an option of d2, not of dot"),
+        ({"source": "digraph { a }", "sketch": True}, "sketch is an option of d2 and mermaid, not of dot"),
+        ({"source": "digraph { a }", "theme": "forest"}, "theme 'forest' is none of dot: light, dark"),
+        ({"source": "pie", "theme": "vanilla"}, "theme 'vanilla' is none of mermaid"),
+        ({"source": "a", "background": "url(x)"}, "'url(x)' is no CSS colour"),
+        ({"source": "a", "scale": 11}, "less than or equal to 10"),
+        ({"source": "a", "scale": 0.05}, "greater than or equal to 0.1"),
+    ],
+)
+def test_an_option_that_a_diagram_does_not_have_is_refused_with_the_reason(value: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(reason)):
+        DiagramInput.model_validate(value)
+
+
+def test_the_themes_that_the_model_takes_are_those_that_the_engines_know() -> None:
+    for theme in THEMES["d2"]:
+        d2.arguments(d2.Look(style=Style(theme=theme)))
+    for theme in THEMES["dot"]:
+        dot.defaults(theme)
+    for theme in THEMES["mermaid"]:
+        mermaid.configuration(Style(theme=theme), sketch=False)
 
 
 def test_a_document_has_defaults_and_keeps_references() -> None:
@@ -35,7 +90,7 @@ def test_a_document_has_defaults_and_keeps_references() -> None:
         ({"source": 5}, ("source", "str")),
         ({"source": {"$asset": ""}}, ("source", "AssetReference", "$asset")),
         ({"source": "a", "format": "gif"}, ("format",)),
-        ({"source": "a", "language": "dot"}, ("language",)),
+        ({"source": "a", "language": "cobol"}, ("language",)),
         ({"source": "a", "colour": "red"}, ("colour",)),
     ],
 )

@@ -76,7 +76,13 @@ def test_the_built_in_renderers_are_there_and_available() -> None:
 def test_a_built_in_command_runs_this_python_shut_off_from_its_surroundings() -> None:
     diagram = Registry.load().get("diagram")
     assert diagram is not None
-    assert diagram.command({}) == (sys.executable, "-I", "-m", "nexusd.renderers.child", "nexusd.renderers.engines.d2:render")
+    assert diagram.command({"language": "d2"}) == (
+        sys.executable,
+        "-I",
+        "-m",
+        "nexusd.renderers.child",
+        "nexusd.renderers.engines.d2:render",
+    )
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
