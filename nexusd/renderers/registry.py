@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from nexusd.renderers.diagram import DIAGRAM
 from nexusd.renderers.document import DOCUMENT
+from nexusd.renderers.image import IMAGE
 from nexusd.renderers.spec import RendererSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ENTRY_POINT_GROUP: Final = "nexusd.renderers"
-BUILT_IN: Final = (DIAGRAM, DOCUMENT)
+BUILT_IN: Final = (DIAGRAM, DOCUMENT, IMAGE)
 log = logging.getLogger(__name__)
 
 
