@@ -56,6 +56,8 @@ def render_svg(job: ChildJob) -> None:
         write_vector_pdf(job, drawing)
     elif options["format"] == "ico":
         write_icon(job, lambda side: painted(job, drawing, icon_options(options, side)), None)
+    elif options["format"] == "png" and stays_vector(options) and options["fit"] != "fill":
+        write_painted(job, drawing)
     else:
         write_pictures(job, lambda _index: painted(job, drawing, options), 1, {})
 
@@ -77,6 +79,20 @@ def write_vector_pdf(job: ChildJob, drawing: Drawing) -> None:
     written = f"#{bytes(background).hex()}" if background else None
     content = drawing_to_pdf(drawing, job.workdir / "page", size, written, job.caps.picture_max_pixels)
     (job.out / "image.pdf").write_bytes(content)
+    job.progress(1.0, "written")
+
+
+def write_painted(job: ChildJob, drawing: Drawing) -> None:
+    """Write the drawing as the painter's own PNG: nothing is to be done to its pixels."""
+    from nexusd.renderers.engines.painting import paint_png
+
+    steps = plan((max(1, round(drawing.width)), max(1, round(drawing.height))), job.input)
+    refuse_large(steps, job)
+    scale = max(steps.inner[0] / steps.turned[0], steps.inner[1] / steps.turned[1])
+    background = colour_of(job.input["background"])
+    written = f"#{bytes(background).hex()}" if background else None
+    content = paint_png(drawing, scale=scale, background=written, pixels_max=job.caps.picture_max_pixels)
+    (job.out / "image.png").write_bytes(content)
     job.progress(1.0, "written")
 
 

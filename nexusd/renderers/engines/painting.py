@@ -2,8 +2,8 @@
 
 Owns the bounds (of the picture, and of the pictures in it, before any is decoded) and the fonts: where none of ours has a
 character, the machine's files that have it are used, and what no font has is named on stderr. The same drawing gives the same
-pixels. The SVG must have been made safe before, or have been drawn by an engine of ours; resvg runs no scripts, and reads no
-files beside the fonts.
+pixels. resvg runs no scripts and fetches nothing, but would read a picture from any file that a drawing names: so a drawing
+that may hold pictures or entities is made safe here, whoever drew it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 
 from nexusd.renderers.engines import fonts
 from nexusd.renderers.engines.glyphs import fonts_for
+from nexusd.renderers.engines.svg_safety import make_safe
 from nexusd.renderers.job import InvalidInput
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from nexusd.renderers.engines.drawing import Drawing
 
 PICTURE: Final = re.compile(r"""data:image/(png|jpe?g|gif|webp|svg\+xml)[^,"')]*;base64,([A-Za-z0-9+/=\s]+)""", re.IGNORECASE)
+MAY_READ: Final = re.compile("image|<!", re.IGNORECASE)
 SVG_TEXT: Final = "{http://www.w3.org/2000/svg}text"
 PIXELS_PER_INCH: Final = 96.0
 
@@ -53,13 +55,14 @@ def paint_png(drawing: Drawing, *, scale: float = 1.0, background: str | None = 
     if width * height > pixels_max:
         most = f"at most {pixels_max:,} can be painted (caps.picture_max_pixels)"
         raise InvalidInput(f"the picture would have {width:,} x {height:,} pixels; {most}")
-    check_pictures(drawing.svg, pixels_max)
-    if "@font-face" not in drawing.svg:
-        return _paint(drawing.svg, (width, height), background, [])
+    svg = make_safe(drawing.svg, name="the drawing") if MAY_READ.search(drawing.svg) else drawing.svg
+    check_pictures(svg, pixels_max)
+    if "@font-face" not in svg:
+        return _paint(svg, (width, height), background, [])
     from nexusd.renderers.engines.embedded_fonts import take_fonts
 
     with tempfile.TemporaryDirectory() as folder:
-        return _paint(drawing.svg, (width, height), background, take_fonts(drawing.svg, Path(folder)))
+        return _paint(svg, (width, height), background, take_fonts(svg, Path(folder)))
 
 
 def _paint(svg: str, size: tuple[int, int], background: str | None, embedded: list[Path]) -> bytes:
