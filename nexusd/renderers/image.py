@@ -114,7 +114,7 @@ IMAGE: Final = RendererSpec(
     },
     command=engine_command("nexusd.renderers.engines.image:render"),
     tools=("pillow", "resvg-py", "typst"),
-    default_timeout_seconds=300.0,
+    default_timeout_seconds=600.0,
     memory_max_bytes=3 * 1024**3,
     examples={
         "svg": {"source": LOGO, "format": "png", "width": 256},

@@ -8,6 +8,7 @@ that the rest of a picture looks the same on every machine. Source: OpenType 1.9
 from __future__ import annotations
 
 import functools
+import os
 import struct
 import sys
 from pathlib import Path
@@ -76,8 +77,8 @@ def say_missing(characters: str) -> None:
 
 def machine_fonts() -> list[Path]:
     """Return the font files of this machine in a fixed order."""
-    home = Path.home() if Path.home() != Path("/") else None
-    folders = [Path(folder) for folder in FOLDERS] + ([home / ".fonts", home / ".local/share/fonts"] if home else [])
+    home = os.environ.get("HOME")
+    folders = [Path(folder) for folder in (*FOLDERS, *((f"{home}/.fonts", f"{home}/.local/share/fonts") if home else ()))]
     files = (file for folder in folders for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES)
     return [file for file, _ in zip(files, range(FILES_MAX), strict=False)]
 

@@ -127,10 +127,15 @@ def render_raster(job: ChildJob, file: IO[bytes]) -> None:
         write_icon(job, lambda side: squared(whole, icon_options(options, side)), max(whole.size))
         return
 
+    furthest = -1
+
     def make(index: int) -> Image:
-        steps_done = prepared(job, picture, start + index)
-        job.progress(0.1 + 0.8 * (index + 1) / wanted, f"frame {index + 1} of {wanted}" if wanted > 1 else "done")
-        return steps_done
+        nonlocal furthest
+        made = prepared(job, picture, start + index)
+        if index > furthest:  # an encoder may come back to the first
+            furthest = index
+            job.progress(0.1 + 0.8 * (index + 1) / wanted, f"frame {index + 1} of {wanted}")
+        return made
 
     write_pictures(job, make, wanted, kept_metadata(picture, options))
 
@@ -261,6 +266,8 @@ def orientation(picture: Image) -> int:
     """Return how a camera held the picture, 1 to 8 as EXIF has it; 1 when that cannot be read."""
     from nexusd.renderers.engines.raster import REFUSALS
 
+    if picture.format == "TIFF":  # Pillow turns it itself
+        return 1
     try:
         found = picture.getexif().get(ORIENTATION, 1)
     except REFUSALS:
@@ -291,6 +298,8 @@ def upright(picture: Image, held: int) -> Image:
 
 def kept_metadata(picture: Image, options: dict[str, Any]) -> dict[str, bytes]:
     """Return what stays of a picture's notes in a file of the format that is asked for."""
+    from PIL import Image as images
+
     from nexusd.renderers.engines.picture_files import EXIF, XMP
     from nexusd.renderers.engines.raster import REFUSALS
 
@@ -298,7 +307,8 @@ def kept_metadata(picture: Image, options: dict[str, Any]) -> dict[str, bytes]:
         return {}
     form, kept = options["format"], {}
     try:
-        exif = picture.getexif()
+        exif = images.Exif()
+        exif.load(picture.getexif().tobytes())  # a copy: what is decoded later needs its own
         exif.pop(ORIENTATION, None)
         if form in EXIF and len(exif):
             kept["exif"] = exif.tobytes()
