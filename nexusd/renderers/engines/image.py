@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SVG_NAME: Final = "image.svg"
 SVG_STARTS: Final = (b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 ORIENTATION: Final = 0x0112
+EXIF_FOLDERS: Final = (0x8769, 0x8825, 0xA005)
 Colour = tuple[int, int, int, int]
 
 
@@ -309,7 +310,9 @@ def kept_metadata(picture: Image, options: dict[str, Any]) -> dict[str, bytes]:
     try:
         exif = images.Exif()
         exif.load(picture.getexif().tobytes())  # a copy: what is decoded later needs its own
-        exif.pop(ORIENTATION, None)
+        # A TIFF keeps the plain notes: Pillow cannot write folders of them through libtiff.
+        for tag in (ORIENTATION, *(EXIF_FOLDERS if form == "tiff" else ())):
+            exif.pop(tag, None)
         if form in EXIF and len(exif):
             kept["exif"] = exif.tobytes()
     except REFUSALS:

@@ -34,7 +34,9 @@ def render(folder: Path, source: str | bytes, *, caps: Caps | None = None, progr
 
 def picture(folder: Path, source: str | bytes, **options: Any) -> Image.Image:
     """Return the picture that comes of a source, decoded by Pillow."""
-    return Image.open(io.BytesIO(render(folder, source, **options)))
+    content = render(folder, source, **options)
+    Image.MAX_IMAGE_PIXELS = None  # what the engine set is for its own process
+    return Image.open(io.BytesIO(content))
 
 
 def near(one: Any, other: Any, apart: int = 24) -> bool:
