@@ -58,19 +58,21 @@ class ImageInput(Request):
     background: str | None = Field(
         default=None,
         max_length=64,
-        description="A CSS colour for what is transparent, and for margins. Without it transparency stays; in JPEG it is white.",
+        description="A CSS colour for what is transparent and for margins. Without it transparency stays; in JPEG it is white.",
     )
     quality: int | None = Field(default=None, ge=1, le=100, description="Of JPEG, WebP and AVIF.")
     lossless: bool = Field(default=False, description="For WebP; PNG, TIFF and ICO always are.")
     metadata: Literal["strip", "keep"] = Field(
         default="strip",
-        description="strip: none stay, and colours become sRGB. keep: EXIF, XMP and the colour profile stay where the format can.",
+        description="strip: none stay, colours become sRGB. keep: EXIF, XMP and the colour profile stay where the format can.",
     )
     sizes: list[Annotated[int, Field(ge=1, le=ICON_SIDE_MAX)]] | None = Field(
         default=None, min_length=1, max_length=20, description="The sides of the squares in an ICO; 16 to 256 without it."
     )
     frame: int | None = Field(
-        default=None, ge=0, description="One frame of an animation, or one page of a TIFF, from 0; all without it, where that can be."
+        default=None,
+        ge=0,
+        description="One frame of an animation or page of a TIFF, from 0; all without it, where that can be.",
     )
 
     @model_validator(mode="after")
@@ -81,7 +83,7 @@ class ImageInput(Request):
             ways.append("width and height")
         if len(ways) > 1:
             raise ValueError(f"{' and '.join(ways)}: give one of them")
-        if self.fit in ("contain", "cover", "fill", "outside") and "fit" in self.model_fields_set and None in (self.width, self.height):
+        if self.fit != "inside" and None in (self.width, self.height):
             raise ValueError(f"fit {self.fit} needs both width and height")
         if self.quality is not None and (self.format not in FORMATS_WITH_QUALITY or self.lossless):
             raise ValueError("quality is for JPEG, WebP and AVIF, and not with lossless")
@@ -100,7 +102,7 @@ LOGO: Final = (
 )
 IMAGE: Final = RendererSpec(
     job_type="image",
-    description="Pictures from pictures: SVG, PNG, JPEG, WebP, AVIF, GIF, TIFF, ICO, BMP; resized, cropped, rotated, converted.",
+    description="Pictures from SVG, PNG, JPEG, WebP, AVIF, GIF, TIFF, ICO and BMP: converted, resized, cropped, turned.",
     input_model=ImageInput,
     outputs={
         ".png": "image/png",

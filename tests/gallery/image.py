@@ -8,9 +8,10 @@ from tests.gallery.case import Case
 from tests.support import pictures
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-MADE: Final = {
+MADE: Final[dict[str, Callable[[], bytes]]] = {
     "photo.jpg": lambda: pictures.encoded(pictures.photo((1600, 1200)), "JPEG", quality=92),
     "held.jpg": lambda: pictures.held(pictures.photo((900, 600)), 6),
     "rolling.gif": lambda: pictures.animation("GIF", 16),

@@ -97,7 +97,8 @@ def deep(size: Size = (128, 64)) -> Image.Image:
 def deep_rgb(size: Size = (64, 32)) -> bytes:
     """Return a PNG with 16 bits for each of red, green and blue."""
     rows = b"".join(
-        b"\0" + b"".join(struct.pack(">3H", x * 65_535 // (size[0] - 1), y * 65_535 // (size[1] - 1), 0x8000) for x in range(size[0]))
+        b"\0"
+        + b"".join(struct.pack(">3H", x * 65_535 // (size[0] - 1), y * 65_535 // (size[1] - 1), 0x8000) for x in range(size[0]))
         for y in range(size[1])
     )
     return png(size, rows, depth=16, kind=2)
@@ -141,5 +142,3 @@ def patched(content: bytes, places: dict[int, bytes]) -> bytes:
 def icon(sides: tuple[int, ...] = (16, 32, 48)) -> bytes:
     """Return an ICO."""
     return encoded(marked((64, 64)), "ICO", sizes=[(side, side) for side in sides])
-
-

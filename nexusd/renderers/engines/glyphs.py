@@ -109,7 +109,9 @@ def from_cmap(cmap: bytes) -> Ranges:
     if 12 in subtables:
         offset = subtables[12]
         (count,) = struct.unpack_from(">12xI", cmap, offset)
-        return tuple((first, last) for first, last, _ in struct.iter_unpack(">III", cmap[offset + 16 : offset + 16 + 12 * count]))
+        return tuple(
+            (first, last) for first, last, _ in struct.iter_unpack(">III", cmap[offset + 16 : offset + 16 + 12 * count])
+        )
     if 4 not in subtables:
         return ()
     offset = subtables[4]

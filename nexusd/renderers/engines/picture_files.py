@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from PIL import Image as images
 
+from nexusd.renderers.engines.avif_times import without_times
 from nexusd.renderers.engines.pixels import eight_bits, flattened, has_alpha
 from nexusd.renderers.job import InvalidInput
 
@@ -26,6 +27,7 @@ ICON_SIDES: Final = (16, 24, 32, 48, 64, 128, 256)
 WHITE: Final = (255, 255, 255, 255)
 OPAQUE_FROM: Final = 128
 AVIF_THREADS: Final = 2  # a number of its own: it decides the tiles, and so the bytes
+AVIF_PIXELS_MAX: Final = 50_000_000  # its encoder takes 24 bytes for each
 DURATION_DEFAULT: Final = 100  # milliseconds
 
 
@@ -75,9 +77,12 @@ class Sequence(images.Image):
 
 def check_sides(size: tuple[int, int], form: str) -> None:
     """Raise InvalidInput when a format cannot hold a picture of this size."""
-    most = SIDE_MAX.get(form)
-    if most is not None and max(size) > most:
-        raise InvalidInput(f"a {form.upper()} cannot be {size[0]:,} x {size[1]:,} pixels; its sides are at most {most:,}")
+    if form == "avif" and size[0] * size[1] > AVIF_PIXELS_MAX:
+        most = f"an AVIF can have at most {AVIF_PIXELS_MAX:,} here"
+        raise InvalidInput(f"{size[0]:,} x {size[1]:,} pixels take more memory than there is; {most}, webp and jpeg more")
+    side_max = SIDE_MAX.get(form)
+    if side_max is not None and max(size) > side_max:
+        raise InvalidInput(f"a {form.upper()} cannot be {size[0]:,} x {size[1]:,} pixels; its sides are at most {side_max:,}")
 
 
 def fitting(picture: images.Image, form: str, *, dithered: bool) -> images.Image:
@@ -91,8 +96,8 @@ def fitting(picture: images.Image, form: str, *, dithered: bool) -> images.Image
         return paletted(picture, dithered=dithered)
     elif form in ("webp", "avif", "ico") and picture.mode not in ("RGB", "RGBA"):
         picture = picture.convert("RGBA" if has_alpha(picture) else "RGB")
-    notes = {key: picture.info[key] for key in ("duration",) if key in picture.info}
-    picture.info = dict(notes)
+    duration = picture.info.get("duration")
+    picture.info = {} if duration is None else {"duration": duration}
     return picture
 
 
@@ -128,6 +133,8 @@ def write(picture: images.Image, path: Path, writing: Writing) -> None:
     elif "transparency" in picture.info:
         settings["transparency"] = picture.info["transparency"]
     picture.save(path, writing.form.upper(), **settings, **writing.metadata)
+    if writing.form == "avif":
+        path.write_bytes(without_times(path.read_bytes()))
 
 
 def write_icon(pictures: list[images.Image], path: Path) -> None:

@@ -50,7 +50,7 @@ def eight_bits(picture: Image) -> Image:
         return picture.convert("I").point(lambda value: value / 257).convert("L")
     low, high = (float(bound) for bound in picture.convert("F").getextrema())  # type: ignore[arg-type]
     whole = picture.convert("F")
-    if picture.mode == "F" and 0 <= low and high <= 1:
+    if picture.mode == "F" and low >= 0 and high <= 1:
         return whole.point(lambda value: value * 255 + 0).convert("L")
     if low >= 0 and high <= 255:
         return whole.convert("L")

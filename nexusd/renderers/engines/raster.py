@@ -39,7 +39,19 @@ ANIMATION_FACTOR: Final = 4
 """All frames together may have so many times the pixels of one picture."""
 ANIMATED: Final = ("GIF", "WEBP", "AVIF", "PNG")
 PAGED: Final = ("TIFF",)
-REFUSALS: Final = (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, EOFError, struct.error, zlib.error, OverflowError)
+REFUSALS: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 """What Pillow's readers raise for a broken file, MemoryError apart."""
 
 

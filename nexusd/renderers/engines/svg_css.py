@@ -21,7 +21,9 @@ DATA_FONT: Final = re.compile(
     re.IGNORECASE,
 )
 ESCAPE: Final = r"\\(?:[0-9a-fA-F]{1,6}(?:\r\n|[ \n\r\t\f])?|[^\n\r\f0-9a-fA-F])"
-QUOTED: Final = r'"[^"\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^"\\\n\r\f]*)*"' + "|" + r"'[^'\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^'\\\n\r\f]*)*'"
+QUOTED: Final = (
+    r'"[^"\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^"\\\n\r\f]*)*"' + "|" + r"'[^'\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^'\\\n\r\f]*)*'"
+)
 TOKEN: Final = re.compile(
     rf"(?P<comment>/\*[\s\S]*?(?:\*/|\Z))|(?P<string>{QUOTED})|"
     rf"(?P<word>(?P<at>@?)(?P<name>(?:[\w\x80-\U0010ffff-]+|{ESCAPE})+)(?P<call>\(?))|"
@@ -33,19 +35,118 @@ BAD_URL: Final = re.compile(r"[^)\\]*(?:\\[\s\S][^)\\]*)*\)?")
 ONE_ESCAPE: Final = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \n\r\t\f])?|(\r\n|[\s\S]))")
 MAYBE: Final = re.compile(r"[(\\@<\x00]|/\*")
 PLAIN_NAME: Final = re.compile(r"[\w-]", re.ASCII)
-AT_RULES: Final = frozenset("font-face keyframes -webkit-keyframes media supports layer container property".split())
+AT_RULES: Final = frozenset(
+    ["font-face", "keyframes", "-webkit-keyframes", "media", "supports", "layer", "container", "property"]
+)
 FUNCTIONS: Final = frozenset(
-    (
-        "var calc min max clamp round mod rem abs sign sin cos tan asin acos atan atan2 pow sqrt hypot log exp env "
-        "rgb rgba hsl hsla hwb lab lch oklab oklch color color-mix light-dark device-cmyk "
-        "matrix matrix3d translate translatex translatey translatez translate3d scale scalex scaley scalez scale3d rotate "
-        "rotatex rotatey rotatez rotate3d skew skewx skewy perspective cubic-bezier steps linear "
-        "blur brightness contrast drop-shadow grayscale hue-rotate invert opacity saturate sepia "
-        "linear-gradient radial-gradient conic-gradient repeating-linear-gradient repeating-radial-gradient "
-        "circle ellipse inset polygon path rect xywh format local tech counter counters "
-        "not is where has lang dir nth-child nth-last-child nth-of-type nth-last-of-type selector and or "
-        "stylistic styleset character-variant swash ornaments annotation"
-    ).split()
+    [
+        "var",
+        "calc",
+        "min",
+        "max",
+        "clamp",
+        "round",
+        "mod",
+        "rem",
+        "abs",
+        "sign",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "atan2",
+        "pow",
+        "sqrt",
+        "hypot",
+        "log",
+        "exp",
+        "env",
+        "rgb",
+        "rgba",
+        "hsl",
+        "hsla",
+        "hwb",
+        "lab",
+        "lch",
+        "oklab",
+        "oklch",
+        "color",
+        "color-mix",
+        "light-dark",
+        "device-cmyk",
+        "matrix",
+        "matrix3d",
+        "translate",
+        "translatex",
+        "translatey",
+        "translatez",
+        "translate3d",
+        "scale",
+        "scalex",
+        "scaley",
+        "scalez",
+        "scale3d",
+        "rotate",
+        "rotatex",
+        "rotatey",
+        "rotatez",
+        "rotate3d",
+        "skew",
+        "skewx",
+        "skewy",
+        "perspective",
+        "cubic-bezier",
+        "steps",
+        "linear",
+        "blur",
+        "brightness",
+        "contrast",
+        "drop-shadow",
+        "grayscale",
+        "hue-rotate",
+        "invert",
+        "opacity",
+        "saturate",
+        "sepia",
+        "linear-gradient",
+        "radial-gradient",
+        "conic-gradient",
+        "repeating-linear-gradient",
+        "repeating-radial-gradient",
+        "circle",
+        "ellipse",
+        "inset",
+        "polygon",
+        "path",
+        "rect",
+        "xywh",
+        "format",
+        "local",
+        "tech",
+        "counter",
+        "counters",
+        "not",
+        "is",
+        "where",
+        "has",
+        "lang",
+        "dir",
+        "nth-child",
+        "nth-last-child",
+        "nth-of-type",
+        "nth-last-of-type",
+        "selector",
+        "and",
+        "or",
+        "stylistic",
+        "styleset",
+        "character-variant",
+        "swash",
+        "ornaments",
+        "annotation",
+    ]
 )
 END_OF_VALUE: Final = frozenset(("", " ", ";", ",", ")", "}", "!", "\n"))
 CLOSING: Final = {"(": ")", "[": "]", "{": "}"}

@@ -30,19 +30,34 @@ marker mask clipPath pattern linearGradient radialGradient stop filter feBlend f
 feConvolveMatrix feDiffuseLighting feDisplacementMap feDistantLight feDropShadow feFlood feFuncA feFuncB feFuncG feFuncR
 feGaussianBlur feImage feMerge feMergeNode feMorphology feOffset fePointLight feSpecularLighting feSpotLight feTile feTurbulence
 """
-ANIMATIONS: Final = frozenset("animate animateTransform animateMotion animateColor set".split())
+ANIMATIONS: Final = frozenset(["animate", "animateTransform", "animateMotion", "animateColor", "set"])
 ELEMENTS: Final = frozenset(STATIC_NAMES.split()) | ANIMATIONS | {"mpath", "discard"}
 PICTURES: Final = frozenset(("image", "feImage"))
 TEXT_ONLY: Final = frozenset(("title", "desc", "style"))
-COPYING: Final = frozenset("use feImage pattern linearGradient radialGradient textPath".split())
+COPYING: Final = frozenset(["use", "feImage", "pattern", "linearGradient", "radialGradient", "textPath"])
 HREFS: Final = frozenset(("href", "xlink:href"))
 GEOMETRY: Final = frozenset(("transform", "gradientTransform", "patternTransform", "d", "points", "id", "class"))
 UNSAFE_ATTRIBUTES: Final = frozenset(
-    "src srcset srcdoc ping action formaction poster background manifest attributionsrc attributionsourceid handler".split()
+    [
+        "src",
+        "srcset",
+        "srcdoc",
+        "ping",
+        "action",
+        "formaction",
+        "poster",
+        "background",
+        "manifest",
+        "attributionsrc",
+        "attributionsourceid",
+        "handler",
+    ]
 )
 LINK: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 DATA_SVG: Final = re.compile(r"data:image/svg\+xml((?:;[\w=.+-]+)*),", re.IGNORECASE)
-SCRIPT: Final = re.compile(r"[\x00-\x20]*(?:j[\s]*a[\s]*v[\s]*a|v[\s]*b)[\s]*s[\s]*c[\s]*r[\s]*i[\s]*p[\s]*t[\s]*:", re.IGNORECASE)
+SCRIPT: Final = re.compile(
+    r"[\x00-\x20]*(?:j[\s]*a[\s]*v[\s]*a|v[\s]*b)[\s]*s[\s]*c[\s]*r[\s]*i[\s]*p[\s]*t[\s]*:", re.IGNORECASE
+)
 SPACE: Final = re.compile(r"\s+")
 CSS_VALUE: Final = re.compile(r"[(\\]")
 LOCAL: Final = re.compile(r"""url\(\s*["']?#([^"')]+)""")
@@ -296,7 +311,9 @@ WHY: Final = {
     "script": ": a picture runs nothing",
 }
 NAME: Final = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
-QUOTES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"})
+QUOTES: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
+)
 SIGNS: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 NEEDS_ESCAPE: Final = re.compile(r'[&<>"\n\t\r]')
 UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def render(folder: Path, source: str | bytes, *, caps: Caps | None = None, progress_fd: int | None = None, **options: Any) -> bytes:
+def render(
+    folder: Path, source: str | bytes, *, caps: Caps | None = None, progress_fd: int | None = None, **options: Any
+) -> bytes:
     """Return the one file that comes of a source: text as it is, bytes as an asset."""
     number = sum(1 for _ in folder.iterdir())
     workdir = folder / f"job-{number}"
@@ -37,6 +39,20 @@ def picture(folder: Path, source: str | bytes, **options: Any) -> Image.Image:
     content = render(folder, source, **options)
     Image.MAX_IMAGE_PIXELS = None  # what the engine set is for its own process
     return Image.open(io.BytesIO(content))
+
+
+def colour(made: Image.Image, place: tuple[int, int]) -> tuple[int, ...]:
+    """Return the colour at a place."""
+    found = made.getpixel(place)
+    assert isinstance(found, tuple)
+    return found
+
+
+def value(made: Image.Image, place: tuple[int, int]) -> float:
+    """Return the one number at a place of a grey picture."""
+    found = made.getpixel(place)
+    assert isinstance(found, (int, float))
+    return found
 
 
 def near(one: Any, other: Any, apart: int = 24) -> bool:

@@ -75,7 +75,8 @@ def test_a_drawing_gets_its_size_times_the_scale() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "wanted"), [('width="1in" height="0.5in"', (96, 48)), ('viewBox="0 0 30 10"', (30, 10)), ('width="50%"', (300, 150))]
+    ("size", "wanted"),
+    [('width="1in" height="0.5in"', (96, 48)), ('viewBox="0 0 30 10"', (30, 10)), ('width="50%"', (300, 150))],
 )
 def test_units_and_shares_are_painted_as_they_are_measured(size: str, wanted: tuple[int, int]) -> None:
     picture = paint(svg('<rect width="100%" height="100%" fill="red"/>', size), pixels_max=CAP)
@@ -162,13 +163,15 @@ def test_fonts_in_the_drawing_are_used(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_nothing_outside_of_the_drawing_is_read(tmp_path: Path) -> None:
     Image.new("RGB", (9, 9), "red").save(tmp_path / "a.png")
-    body = f'<image href="{tmp_path}/a.png" width="40" height="20"/><image href="file://{tmp_path}/a.png" width="40" height="20"/>'
+    body = (
+        f'<image href="{tmp_path}/a.png" width="40" height="20"/><image href="file://{tmp_path}/a.png" width="40" height="20"/>'
+    )
     assert ink(paint(svg(body), pixels_max=CAP)) == 0
 
 
 def test_what_is_no_drawing_is_refused() -> None:
     for text in ("", "<svg", f"<svg {NS}><text>é</svg>"):
-        with pytest.raises(InvalidInput, match="cannot be painted|no SVG"):
+        with pytest.raises(InvalidInput, match=r"cannot be painted|no SVG"):
             paint(Drawing(text, 10, 10), pixels_max=CAP)
 
 
@@ -177,7 +180,7 @@ def test_the_same_drawing_gives_the_same_bytes_in_every_process() -> None:
     code = (
         "import hashlib\nfrom nexusd.renderers.engines.painting import paint_png, warm\n"
         "from nexusd.renderers.engines.drawing import Drawing\n{}\n"
-        f"svg = '<svg {NS} width=\"90\" height=\"30\"><text y=\"20\">Hällo → 日</text></svg>'\n"
+        f'svg = \'<svg {NS} width="90" height="30"><text y="20">Hällo → 日</text></svg>\'\n'
         "print(hashlib.sha256(paint_png(Drawing(svg, 90, 30), pixels_max=9999)).hexdigest())"
     )
     assert python(code.format("")) == python(code.format("warm()"))

@@ -10,6 +10,7 @@ import pytest
 
 from nexusd.renderers.diagram import DIAGRAM
 from nexusd.renderers.document import DOCUMENT
+from nexusd.renderers.image import IMAGE
 from tests.integration.renderers.children import ENVIRONMENT, python
 
 if TYPE_CHECKING:
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from nexusd.renderers.spec import RendererSpec
 
 DAEMONS = {"pydantic", "sqlmodel", "sqlalchemy", "trio", "httpx", "fastapi", "h11"}
-ENGINES = {"typst", "markdown_it", "mdit_py_plugins", "fontTools", "nexusd.renderers.engines"}
+ENGINES = {"typst", "markdown_it", "mdit_py_plugins", "fontTools", "PIL", "resvg_py", "nexusd.renderers.engines"}
 
 
 def loaded(code: str) -> set[str]:
     return set(python(f"import sys\n{code}\nprint(*sys.modules)").split())
 
 
-@pytest.mark.parametrize("engine", ["d2", "document"])
+@pytest.mark.parametrize("engine", ["d2", "document", "image", "svg_safety"])
 def test_a_child_loads_nothing_of_the_daemon(engine: str) -> None:
     modules = loaded(f"import nexusd.renderers.child, nexusd.renderers.engines.{engine}")
     assert not modules & (DAEMONS | {"dataclasses", "asyncio", "email", "importlib.metadata", "logging"})
@@ -45,7 +46,9 @@ def test_the_daemon_loads_no_engine() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("spec", "form"), [(DIAGRAM, "svg"), (DIAGRAM, "png"), (DIAGRAM, "pdf"), (DOCUMENT, "pdf")])
+@pytest.mark.parametrize(
+    ("spec", "form"), [(DIAGRAM, "svg"), (DIAGRAM, "png"), (DIAGRAM, "pdf"), (DOCUMENT, "pdf"), (IMAGE, "png"), (IMAGE, "pdf")]
+)
 def test_every_renderer_works_within_its_memory(tmp_path: Path, spec: RendererSpec, form: str) -> None:
     given = spec.input_model.model_validate({**next(iter(spec.examples.values())), "format": form}).model_dump_json(
         by_alias=True

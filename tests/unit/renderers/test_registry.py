@@ -119,7 +119,7 @@ def test_a_bad_plug_in_is_logged_and_skipped(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr(metadata, "entry_points", lambda group: points if group == registry.ENTRY_POINT_GROUP else [])
     with caplog.at_level(logging.ERROR):
         found = Registry.load()
-    assert [one.job_type for one in found] == ["diagram", "document", "good"]
+    assert [one.job_type for one in found] == ["diagram", "document", "good", "image"]
     diagram = found.get("diagram")
     assert diagram is not None
     assert diagram.description != "Says it again."

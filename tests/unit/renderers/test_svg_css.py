@@ -32,7 +32,7 @@ def clean(css: str) -> tuple[str, list[str]]:
         ("@media print and (width > 3px) { a { b: c } }", "@media print and (width > 3px) { a { b: c } }", 0),
         ("a/* url(x) */b(c)", "a none", 1),
         ("#\\31 a { b: 'x\\'(y' }", "#\\31 a { b: 'x\\'(y' }", 0),
-        ("a { b: \"c\n(d) }", "a { b:  c\n(d) }", 0),
+        ('a { b: "c\n(d) }', "a { b:  c\n(d) }", 0),
         ("a { color: r\\gb(1,2,3) }", "a { color: rgb(1,2,3) }", 0),
     ],
 )
