@@ -398,7 +398,8 @@ def test_a_child_makes_the_same_bytes_cold_and_warm(tmp_path: Path) -> None:
     cold = children.render(IMAGE, given, tmp_path / "cold")
     assert (cold.code, cold.log) == (0, "")
     argv = list(IMAGE.command({}))
-    code = "import nexusd.renderers.engines.image as engine, nexusd.renderers.child as child, sys\nengine.warm()\nsys.exit(child.run(sys.argv[1]))"
+    imports = "import nexusd.renderers.engines.image as engine, nexusd.renderers.child as child, sys"
+    code = f"{imports}\nengine.warm()\nsys.exit(child.run(sys.argv[1]))"
     workdir = tmp_path / "warm"
     workdir.mkdir()
     (workdir / "input.json").write_text((tmp_path / "cold" / "input.json").read_text())
