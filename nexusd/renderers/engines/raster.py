@@ -105,10 +105,6 @@ def open_raster(file: IO[bytes], caps: Caps, name: str) -> Image:
     importlib.import_module(f"PIL.{FORMATS[kind]}")
     with refusing(name):
         picture = images.open(file, formats=(kind,))
-        width, height = picture.size
-        if width * height > caps.picture_max_pixels:
-            limit = f"at most {caps.picture_max_pixels:,} can be decoded (caps.picture_max_pixels)"
-            raise InvalidInput(f"{name}: the picture has {width:,} x {height:,} pixels; {limit}")
         check_frames(picture, caps, name)
     return picture
 

@@ -84,6 +84,11 @@ def test_units_and_shares_are_painted_as_they_are_measured(size: str, wanted: tu
     assert picture.getpixel((wanted[0] - 1, wanted[1] - 1)) == RED
 
 
+def test_a_drawing_that_names_inches_can_be_painted() -> None:
+    drawing = Drawing(f'<svg {NS} width="1in" height="1in"><rect width="1in" height="1in" fill="red"/></svg>', 96, 96)
+    assert paint(drawing, pixels_max=CAP).getpixel((95, 95)) == RED
+
+
 def test_the_cap_on_pixels_holds_before_anything_is_painted() -> None:
     with pytest.raises(InvalidInput, match=r"100,000 x 100,000 pixels; at most 1,000,000 can .*caps.picture_max_pixels"):
         paint(svg("", 'width="100000" height="100000"'), pixels_max=CAP)
