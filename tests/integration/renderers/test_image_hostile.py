@@ -126,7 +126,7 @@ def test_what_would_come_out_huge_is_refused(tmp_path: Path, options: dict[str, 
 
 def test_a_turned_line_does_not_become_a_huge_square(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="6,365 x 6,365 pixels"):
-        render(tmp_path, encoded(Image.new("L", (9_000, 1)), "PNG"), caps=LITTLE, rotate=45)
+        render(tmp_path, encoded(Image.new("L", (9_000, 1)), "PNG"), caps=LITTLE, rotate=45, width=10)
 
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp", "avif", "gif", "tiff"])

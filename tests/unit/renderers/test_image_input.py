@@ -37,4 +37,4 @@ def test_what_contradicts_itself_is_refused(given: dict[str, Any], message: str)
 
 def test_every_example_is_valid() -> None:
     for example in IMAGE.examples.values():
-        assert ImageInput.model_validate(example)
+        assert ImageInput.model_validate(example).format in ("png", "ico", "pdf")
