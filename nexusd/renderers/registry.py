@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from nexusd.renderers.chart import CHART
 from nexusd.renderers.diagram import DIAGRAM
 from nexusd.renderers.document import DOCUMENT
+from nexusd.renderers.image import IMAGE
 from nexusd.renderers.spec import RendererSpec
 from nexusd.renderers.theme import THEME
 from nexusd.renderers.video import VIDEO
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ENTRY_POINT_GROUP: Final = "nexusd.renderers"
-BUILT_IN: Final = (DIAGRAM, DOCUMENT, CHART, THEME, VIDEO)
+BUILT_IN: Final = (DIAGRAM, DOCUMENT, CHART, THEME, IMAGE, VIDEO)
 log = logging.getLogger(__name__)
 
 

@@ -1,4 +1,4 @@
-"""Drawings that would act or reach out if they were shown as they are. A script of theirs says `hit`; a fetch goes to x.invalid."""
+"""Drawings that would act or reach out if they were shown as they are. A script says `hit`; a fetch goes to x.invalid."""
 
 from __future__ import annotations
 

@@ -30,15 +30,28 @@ marker mask clipPath pattern linearGradient radialGradient stop filter feBlend f
 feConvolveMatrix feDiffuseLighting feDisplacementMap feDistantLight feDropShadow feFlood feFuncA feFuncB feFuncG feFuncR
 feGaussianBlur feImage feMerge feMergeNode feMorphology feOffset fePointLight feSpecularLighting feSpotLight feTile feTurbulence
 """
-ANIMATIONS: Final = frozenset("animate animateTransform animateMotion animateColor set".split())
+ANIMATIONS: Final = frozenset(["animate", "animateTransform", "animateMotion", "animateColor", "set"])
 ELEMENTS: Final = frozenset(STATIC_NAMES.split()) | ANIMATIONS | {"mpath", "discard"}
 PICTURES: Final = frozenset(("image", "feImage"))
 TEXT_ONLY: Final = frozenset(("title", "desc", "style"))
-COPYING: Final = frozenset("use feImage pattern linearGradient radialGradient textPath".split())
+COPYING: Final = frozenset(["use", "feImage", "pattern", "linearGradient", "radialGradient", "textPath"])
 HREFS: Final = frozenset(("href", "xlink:href"))
 GEOMETRY: Final = frozenset(("transform", "gradientTransform", "patternTransform", "d", "points", "id", "class"))
 UNSAFE_ATTRIBUTES: Final = frozenset(
-    "src srcset srcdoc ping action formaction poster background manifest attributionsrc attributionsourceid handler".split()
+    [
+        "src",
+        "srcset",
+        "srcdoc",
+        "ping",
+        "action",
+        "formaction",
+        "poster",
+        "background",
+        "manifest",
+        "attributionsrc",
+        "attributionsourceid",
+        "handler",
+    ]
 )
 LINK: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 DATA_SVG: Final = re.compile(r"data:image/svg\+xml((?:;[\w=.+-]+)*),", re.IGNORECASE)

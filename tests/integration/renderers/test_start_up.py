@@ -14,6 +14,7 @@ from nexusd.renderers.diagram import DIAGRAM
 from nexusd.renderers.document import DOCUMENT
 from nexusd.renderers.registry import BUILT_IN
 from nexusd.renderers.video import VIDEO
+from nexusd.renderers.image import IMAGE
 from tests.integration.renderers.children import ENVIRONMENT, python
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def loaded(code: str) -> set[str]:
     return set(python(f"import sys\n{code}\nprint(*sys.modules)").split())
 
 
-@pytest.mark.parametrize("engine", ["d2", "dot", "mermaid", "diagram", "document", "chart", "theme", "image", "video"])
+@pytest.mark.parametrize("engine", ["d2", "dot", "mermaid", "diagram", "document", "chart", "theme", "image", "svg_safety", "video"])
 def test_a_child_loads_nothing_of_the_daemon(engine: str) -> None:
     modules = loaded(f"import nexusd.renderers.child, nexusd.renderers.engines.{engine}")
     assert not modules & (DAEMONS | {"dataclasses", "asyncio", "email", "importlib.metadata", "logging"})
@@ -80,7 +81,7 @@ def test_the_daemon_loads_no_engine() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("spec", "form"), [(DIAGRAM, "svg"), (DIAGRAM, "png"), (DIAGRAM, "pdf"), (DOCUMENT, "pdf"), (VIDEO, "mp4")]
+    ("spec", "form"), [(DIAGRAM, "svg"), (DIAGRAM, "png"), (DIAGRAM, "pdf"), (DOCUMENT, "pdf"), (IMAGE, "png"), (IMAGE, "pdf"), (VIDEO, "mp4")]
 )
 def test_every_renderer_works_within_its_memory(tmp_path: Path, spec: RendererSpec, form: str) -> None:
     given = spec.input_model.model_validate({**next(iter(spec.examples.values())), "format": form}).model_dump_json(

@@ -39,7 +39,8 @@ def assert_safe(svg: str) -> None:
         css = (element.text or "") if element.tag == f"{SVG}style" else ""
         for text in (css, *(value for name, value in element.attrib.items() if not name.startswith(("data-", "aria-")))):
             assert not re.search(r"url\(\s*[\"']?(?!#|data:(image|font|application)/)", text, re.IGNORECASE)
-            assert not re.search(r"@import|image-set\(|expression\(", text, re.IGNORECASE)
+            assert not re.search(r"image-set\(|expression\(", text, re.IGNORECASE)
+        assert not re.search("@(import|namespace|document)", css, re.IGNORECASE)
 
 
 @pytest.mark.parametrize("body", ATTACKS)
@@ -165,7 +166,7 @@ def test_few_lines_that_stand_for_billions_of_shapes_are_refused(copy: str) -> N
     ],
 )
 def test_what_refers_to_itself_is_refused(body: str) -> None:
-    with pytest.raises(InvalidInput, match="the element with the id '[ab]' refers to itself"):
+    with pytest.raises(InvalidInput, match=r"the element with the id '[ab]' refers to itself"):
         clean(body)
 
 
@@ -190,7 +191,25 @@ def test_a_drawing_without_a_namespace_is_taken_for_svg() -> None:
 
 
 NAMES = st.sampled_from(
-    "g a use image style script foreignObject animate set title text rect linearGradient svg x:y metadata iframe".split()
+    [
+        "g",
+        "a",
+        "use",
+        "image",
+        "style",
+        "script",
+        "foreignObject",
+        "animate",
+        "set",
+        "title",
+        "text",
+        "rect",
+        "linearGradient",
+        "svg",
+        "x:y",
+        "metadata",
+        "iframe",
+    ]
 )
 VALUES = st.one_of(
     st.sampled_from(
@@ -212,7 +231,25 @@ VALUES = st.one_of(
     st.text(max_size=12),
 )
 ATTRIBUTES = st.dictionaries(
-    st.sampled_from("href xlink:href onload ONCLICK style fill id class attributeName to values src ping xml:base d".split()),
+    st.sampled_from(
+        [
+            "href",
+            "xlink:href",
+            "onload",
+            "ONCLICK",
+            "style",
+            "fill",
+            "id",
+            "class",
+            "attributeName",
+            "to",
+            "values",
+            "src",
+            "ping",
+            "xml:base",
+            "d",
+        ]
+    ),
     VALUES,
     max_size=4,
 )
