@@ -7,7 +7,7 @@ compiles (a property test), because all text goes through `typst_text`; nesting 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
@@ -15,26 +15,37 @@ from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.front_matter import front_matter_plugin
 
 from nexusd.renderers.engines.embedded_html import HtmlReader
+from nexusd.renderers.engines.front_matter import read_front_matter
 from nexusd.renderers.engines.inline_builder import InlineBuilder
 from nexusd.renderers.engines.inlines import Inlines, plain_text
-from nexusd.renderers.engines.style import PRELUDE
 from nexusd.renderers.engines.typst_text import EMPTY, array, call, group, literal
 from nexusd.renderers.job import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from nexusd.renderers.engines.front_matter import FrontMatter
     from nexusd.renderers.engines.references import References
 
 DEPTH_MAX: Final = 10
 NESTING_MAX: Final = 60  # where the parser itself stops
-FRONT_MATTER_LINE: Final = re.compile(r"^([A-Za-z][\w-]*)[ \t]*:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 SLUG_DROPPED: Final = re.compile(r"[^\w\- ]")
 LANGUAGE: Final = re.compile(r"[\w+#.-]{1,40}")
 
 
-def to_typst(source: str, references: References) -> str:
-    """Return a complete Typst document."""
+class Converted(NamedTuple):
+    """A document in parts: its front matter, its first main heading, and its blocks, which are Typst expressions. `kinds` are
+    the blocks' kinds, `length` the characters of headings and paragraphs."""
+
+    front: FrontMatter
+    heading: str
+    blocks: list[str]
+    kinds: frozenset[str]
+    length: int
+
+
+def convert(source: str, references: References) -> Converted:
+    """Return the parts of a document."""
     return Converter(references).document(parse(source))
 
 
@@ -74,20 +85,22 @@ class Converter:
             "html_block": self._html,
         }
 
-    def document(self, root: SyntaxTreeNode) -> str:
-        """Return the whole document: metadata, title block, body."""
-        front = read_front_matter(root)
-        headings = [node for node in root.children if node.type == "heading"]
+    def document(self, root: SyntaxTreeNode) -> Converted:
+        """Return the whole document."""
+        front = next((child.content for child in root.children if child.type == "front_matter"), "")
+        body = [node for node in root.children if node.type not in ("front_matter", "footnote_block")]
+        headings = [node for node in body if node.type == "heading"]
         self._references.labels.update(slugs(headings))
         for block in (node for node in root.children if node.type == "footnote_block"):
             self._notes = {note.meta["id"]: note for note in block.children if note.type == "footnote"}
-        first = next((plain_text(node.children) for node in headings if node.tag == "h1"), "")
-        parts = [metadata(front, front.get("title") or first)]
-        if front.get("title") and not first:
-            lines = [literal(front[key]) for key in ("subtitle", "author", "date") if front.get(key)]
-            parts.append(call("title-block", literal(front["title"]), array(lines)))
-        parts += self._each(node for node in root.children if node.type not in ("front_matter", "footnote_block"))
-        return PRELUDE + "".join(f"#{part}\n\n" for part in parts)
+        words = (plain_text(node.children) for node in body if node.type in ("heading", "paragraph"))
+        return Converted(
+            front=read_front_matter(front),
+            heading=next((plain_text(node.children) for node in headings if node.tag == "h1"), ""),
+            blocks=self._each(body),
+            kinds=frozenset(node.type for node in body),
+            length=sum(map(len, words)),
+        )
 
     def _each(self, nodes: Iterable[SyntaxTreeNode]) -> list[str]:
         return [self._blocks[node.type](node) for node in nodes if node.type in self._blocks]
@@ -172,34 +185,6 @@ class Converter:
         with self._inlines.inside_note():
             content = self._nested(note.children, first_inline=True)
         return call("note", name, content)
-
-
-def metadata(front: dict[str, str], title: str) -> str:
-    """Return the rules that set title, author and language. No date: the same input gives the same bytes."""
-    rules = [f"title: {literal(title)}", "date: none"]
-    if front.get("author"):
-        rules.append(f"author: {array([literal(front['author'])])}")
-    language = front.get("lang") or front.get("language") or "en"
-    code = language[:2].lower() if re.fullmatch(r"[A-Za-z]{2}(?:[-_].*)?", language) else "en"
-    return f"set document({', '.join(rules)})\n#set text(lang: {literal(code)})"
-
-
-def read_front_matter(root: SyntaxTreeNode) -> dict[str, str]:
-    """Return the plain `key: value` lines of the front matter. Lists become text; what is deeper is left out."""
-    node = next((child for child in root.children if child.type == "front_matter"), None)
-    if node is None:
-        return {}
-    found = {key.lower(): value for key, value in FRONT_MATTER_LINE.findall(node.content)}
-    return {key: unquoted(value) for key, value in found.items() if unquoted(value)}
-
-
-def unquoted(value: str) -> str:
-    """Return a YAML scalar, or a list on one line, as text."""
-    if value.startswith("[") and value.endswith("]"):
-        return ", ".join(part for part in (unquoted(item.strip()) for item in value[1:-1].split(",")) if part)
-    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-        return value[1:-1]
-    return value
 
 
 def slugs(headings: list[SyntaxTreeNode]) -> dict[str, str]:

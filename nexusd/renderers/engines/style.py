@@ -1,32 +1,83 @@
 """How a Markdown document looks: the Typst prelude that every generated document starts with.
 
-Owns the look and the functions that generated code calls (`section`, `picture`, `missing`, `task`, …). All fonts named here are
-inside Typst, so no machine lacks them.
+Owns the look and the functions that generated code calls (`section`, `picture`, `missing`, `task`, …). The fonts named here are
+inside Typst or come with nexusd (see `fonts`), so no machine lacks them. The fields of a `Look` go into Typst code as they are:
+who makes one has checked them.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-PRELUDE: Final = """\
-#let ink = rgb("#1f2328")
-#let faint = rgb("#656d76")
-#let hairline = rgb("#d0d7de")
-#let shade = rgb("#f3f4f6")
-#let accent = rgb("#0a58ca")
-#let good = rgb("#1a7f37")
-#let bad = rgb("#cf222e")
-#let gold = rgb("#bf8700")
+from nexusd.renderers.engines.typst_text import literal
 
+FAMILIES: Final = {
+    "serif": '("Libertinus Serif", "New Computer Modern")',
+    "sans": '("Noto Sans", "DejaVu Sans", "Libertinus Serif")',
+}
+PALETTES: Final = {
+    "light": {
+        "paper-fill": "#ffffff", "ink": "#1f2328", "faint": "#5b636d", "hairline": "#d0d7de", "shade": "#f3f4f6",
+        "accent": "#0a58ca", "good": "#1a7f37", "bad": "#cf222e", "gold": "#9a6700", "alarm": "#a33d32",
+    },
+    "dark": {
+        "paper-fill": "#0f141a", "ink": "#e6edf3", "faint": "#9aa4af", "hairline": "#3d444d", "shade": "#1b222b",
+        "accent": "#6cb1ff", "good": "#4ac26b", "bad": "#ff7b72", "gold": "#e3b341", "alarm": "#ff9d94",
+    },
+}  # fmt: skip
+
+
+class Look(NamedTuple):
+    """What a document may choose of its look. `margin` is a Typst length, or empty for ours; `size` is in points."""
+
+    paper: str = "a4"
+    landscape: bool = False
+    margin: str = ""
+    font: str = "serif"
+    size: float = 10.5
+    theme: str = "light"
+    numbered: bool = False
+
+
+def prelude(look: Look) -> str:
+    """Return what a document of pages starts with."""
+    margin = look.margin or "(x: 2.3cm, top: 2.2cm, bottom: 2.4cm)"
+    page = PAGE.format(paper=look.paper, flipped="true" if look.landscape else "false", margin=margin)
+    numbering = '#set heading(numbering: "1.1")\n' if look.numbered else ""
+    return palette(look.theme) + page + text(look.font, f"{look.size:g}pt") + COMMON + BLOCKS + numbering
+
+
+def palette(theme: str) -> str:
+    """Return the colours of a theme, as variables."""
+    code = "".join(f'#let {name} = rgb("{colour}")\n' for name, colour in PALETTES[theme].items())
+    if theme != "dark":
+        return code
+    from nexusd.renderers.engines.code_colours import dark_theme
+
+    return f"{code}#set raw(theme: bytes({literal(dark_theme())}))\n"
+
+
+def text(font: str, size: str) -> str:
+    """Return the rules of running text; `size` is a Typst length."""
+    return f"#set text(font: {FAMILIES[font]}, size: {size}, fill: ink, hyphenate: false)\n"
+
+
+PAGE: Final = """\
 #set page(
-  paper: "a4",
-  margin: (x: 2.3cm, top: 2.2cm, bottom: 2.4cm),
-  footer: context {
+  paper: "{paper}", flipped: {flipped}, margin: {margin}, fill: paper-fill,
+  footer: context {{
     let last = counter(page).final().first()
-    if last > 1 { align(center, text(size: 8.5pt, fill: faint)[#counter(page).display() / #last]) }
-  },
+    if last > 1 {{ align(center, text(size: 8.5pt, fill: faint)[#counter(page).display() / #last]) }}
+  }},
 )
-#set text(font: ("Libertinus Serif", "New Computer Modern"), size: 10.5pt, fill: ink, hyphenate: false)
+"""
+
+BLOCKS: Final = """\
+#show raw.where(block: true): set text(size: 0.82em)
+#show raw.where(block: true): it => block(fill: shade, width: 100%, inset: (x: 9pt, y: 8pt), radius: 3pt, it)
+"""
+
+COMMON: Final = """\
 #set par(leading: 0.66em, spacing: 1.05em)
 #set list(indent: 0.4em, spacing: 0.72em, marker: ([•], [◦], [‣]))
 #set enum(indent: 0.4em, spacing: 0.72em)
@@ -45,9 +96,7 @@ PRELUDE: Final = """\
 #show raw.where(block: false): it => text(size: 0.84em, highlight(
   fill: shade, extent: 1.5pt, radius: 2pt, top-edge: 0.95em, bottom-edge: -0.28em, it,
 ))
-#show raw.where(block: true): set text(size: 0.82em)
 #show raw.where(block: true): set par(leading: 0.58em)
-#show raw.where(block: true): it => block(fill: shade, width: 100%, inset: (x: 9pt, y: 8pt), radius: 3pt, it)
 #set raw(tab-size: 4)
 
 #set table(
@@ -67,22 +116,32 @@ PRELUDE: Final = """\
 #let quoted(body) = block(
   width: 100%, inset: (left: 1em, y: 0.25em), stroke: (left: 2.5pt + hairline), text(fill: faint, body),
 )
-#let title-block(title, lines) = block(below: 1.8em, {
-  text(size: 1.95em, weight: "bold", title)
-  for line in lines { linebreak(); text(fill: faint, line) }
+#let title-block(title, lines, abstract) = {
+  block(below: 1.8em, {
+    if title != "" { block(below: 0.75em, text(size: 1.95em, weight: "bold", title)) }
+    for line in lines { block(spacing: 0.55em, text(fill: faint, line)) }
+  })
+  if abstract != none { block(inset: (x: 2em), below: 2em, text(size: 0.94em, emph(abstract))) }
+}
+#let contents(depth) = block(below: 2.2em, {
+  show outline.entry.where(level: 1): set block(above: 0.95em)
+  show outline.entry.where(level: 1): strong
+  show outline.entry: set text(fill: ink)
+  set outline.entry(fill: text(fill: hairline, repeat(gap: 0.25em)[.]))
+  outline(title: none, depth: depth, indent: 1.2em)
 })
 #let task(done) = box(
   width: 0.78em, height: 0.78em, baseline: 0.08em, radius: 1.5pt, stroke: 0.7pt + faint,
   fill: if done { accent } else { none },
-  if done { align(center + horizon, text(font: "DejaVu Sans Mono", size: 0.72em, fill: white, weight: "bold")[✓]) },
+  if done { align(center + horizon, text(font: "DejaVu Sans Mono", size: 0.72em, fill: paper-fill, weight: "bold")[✓]) },
 ) + h(0.5em)
 #let mark(sign, colour) = text(font: "DejaVu Sans Mono", fill: colour, sign)
 #let frame(body) = box(
   inset: (x: 4pt), outset: (y: 3pt), radius: 2pt, fill: shade, stroke: 0.5pt + hairline, text(size: 0.82em, fill: faint, body),
 )
 #let missing(reason) = box(
-  width: auto, inset: 7pt, radius: 3pt, stroke: (paint: rgb("#c0564b"), thickness: 0.8pt, dash: "dashed"),
-  text(size: 0.85em, fill: rgb("#a33d32"), reason),
+  width: auto, inset: 7pt, radius: 3pt, stroke: (paint: alarm, thickness: 0.8pt, dash: "dashed"),
+  text(size: 0.85em, fill: alarm, reason),
 )
 #let picture(path, format, alt, width) = box(image(path, format: format, alt: alt, width: width))
 #let snug(body) = {

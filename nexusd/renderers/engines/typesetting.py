@@ -6,6 +6,7 @@ user's mistake, or ours in generated code) is the caller's business.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from contextlib import contextmanager
@@ -34,11 +35,16 @@ class Typesetting(NamedTuple):
 
     root: Path
     main: str
-    fonts: Path
+    fonts: Path | tuple[Path, ...]
     system_fonts: bool = False
 
     def compile(self, **options: Any) -> tuple[bytes, list[str]]:
-        """Return the file and the warnings. Raises TypesetError."""
+        """Return the file, or the first of them, and the warnings. Raises TypesetError."""
+        pages, warnings = self.compile_pages(**options)
+        return pages[0], warnings
+
+    def compile_pages(self, **options: Any) -> tuple[list[bytes], list[str]]:
+        """Return the files (PNG and SVG give one for each page) and the warnings. Raises TypesetError."""
         packages = self.root / ".nexusd-packages"  # never made: no package is found
         for variable in PROXY_VARIABLES:
             os.environ[variable] = NOWHERE
@@ -49,7 +55,7 @@ class Typesetting(NamedTuple):
                 content, warnings = typst.compile_with_warnings(
                     input=self.main,
                     root=".",
-                    font_paths=[str(self.fonts)],
+                    font_paths=find_fonts(self.fonts if isinstance(self.fonts, tuple) else (self.fonts,), self.system_fonts),
                     ignore_system_fonts=not self.system_fonts,
                     package_path=str(packages),
                     package_cache_path=str(packages),
@@ -58,7 +64,10 @@ class Typesetting(NamedTuple):
                 )
             except typst.TypstError as error:
                 raise TypesetError(self._tidy(error.diagnostic or error.message, error.hints)) from None
-        return bytes(content), [self._tidy(warning.diagnostic or warning.message, warning.hints) for warning in warnings]
+        pages = content if isinstance(content, list) else [content]
+        return [bytes(page) for page in pages], [
+            self._tidy(warning.diagnostic or warning.message, warning.hints) for warning in warnings
+        ]
 
     def _tidy(self, diagnostic: str, hints: list[str]) -> str:
         lines = describe(diagnostic) or [f"{self.main}: error: {diagnostic.strip()}"]
@@ -67,6 +76,12 @@ class Typesetting(NamedTuple):
         for folder in {f"{self.root}/", f"{os.path.realpath(self.root)}/"}:
             text = text.replace(folder, "")
         return text
+
+
+@functools.lru_cache(maxsize=4)
+def find_fonts(folders: tuple[Path, ...], system_fonts: bool) -> typst.Fonts:
+    """Return the fonts inside Typst, those of the folders, and perhaps those of the machine; looked for once."""
+    return typst.Fonts(include_system_fonts=system_fonts, font_paths=[str(folder) for folder in folders])
 
 
 @contextmanager
