@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from nexusd.renderers.engines.figures import Figures
     from nexusd.renderers.job import ChildJob
 
     Typeset = Callable[..., list[bytes]]
@@ -111,14 +112,28 @@ def markdown_document(job: ChildJob, folder: Path, source: str, files: frozenset
     """Return what converts and compiles a Markdown source."""
     # Imported here: a Typst source needs none of it.
     from nexusd.renderers.engines.inline_builder import MARKS
-    from nexusd.renderers.engines.manuscript import Manuscript
+    from nexusd.renderers.engines.manuscript import Manuscript, Text
     from nexusd.renderers.engines.report import compose
 
     foreign = "".join(character for character in foreign_characters(source) if character not in MARKS)
     if foreign:
         sys.stderr.write(f"{MARKDOWN_NAME}: drawn with this machine's fonts, if it has any: {foreign[:SHOWN_FOREIGN_MAX]}\n")
-    manuscript = Manuscript(source, folder, files, lambda converted: compose(converted, job.input))
-    return lambda **options: manuscript.typeset(system_fonts=bool(foreign), **options)
+    text = Text(source, folder, files, figures_of(job, folder), bool(foreign))
+    manuscript = Manuscript(text, lambda converted: compose(converted, job.input))
+    job.progress(0.4, "converted")
+    return manuscript.typeset
+
+
+def figures_of(job: ChildJob, folder: Path) -> Figures | None:
+    """Return what draws the fences, unless they are to be shown as code."""
+    if job.input["embed"] is False:
+        return None
+    from nexusd.renderers.engines.drawing import Style
+    from nexusd.renderers.engines.figures import Figures
+
+    # How many there will be, nobody knows yet.
+    style = Style(theme=job.input["theme"] or "light", caps=job.caps)
+    return Figures(folder, style, lambda count: job.progress(0.4 - 0.35 / (count + 1), f"drawing {count} drawn"))
 
 
 def place_files(job: ChildJob, folder: Path) -> frozenset[str]:

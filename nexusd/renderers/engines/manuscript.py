@@ -1,59 +1,92 @@
 """A Markdown text on its way to pages: converted, compiled, and once more without what turns out to be broken.
 
 Owns what happens when Typst refuses generated code: a picture that it cannot decode and a formula that it cannot set are found
-and shown as such, the rest of the document stays. Any other refusal is a defect of ours. Leaves out the page: the caller puts
-the converted parts together (`compose`).
+and shown as such, the rest of the document stays. A demand of a PDF standard that the document does not meet is the user's. Any
+other refusal is a defect of ours. Leaves out the page: the caller puts the converted parts together (`compose`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from nexusd.renderers.engines import fonts
+from nexusd.renderers.engines import fonts, style
+from nexusd.renderers.engines.formulas import Formulas, find_refused
 from nexusd.renderers.engines.markdown import convert
 from nexusd.renderers.engines.references import References
 from nexusd.renderers.engines.typesetting import TypesetError, Typesetting
 from nexusd.renderers.engines.typst_text import literal
-from nexusd.renderers.job import RendererFailed
+from nexusd.renderers.job import InvalidInput, RendererFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from nexusd.renderers.engines.figures import Figures
     from nexusd.renderers.engines.markdown import Converted
 
 GENERATED_NAME: Final = ".nexusd-document.typ"
+STANDARD: Final = re.compile(r"(?:^|error: )((PDF\S*|Tagged PDF) error: .*)", re.MULTILINE)
+
+
+class Text(NamedTuple):
+    """A Markdown text, the folder with its files, their paths, and what draws its fences, if anything does."""
+
+    markdown: str
+    folder: Path
+    files: frozenset[str]
+    figures: Figures | None = None
+    system_fonts: bool = False
 
 
 class Manuscript:
-    """One Markdown text whose files lie in `folder`. `compose` returns the whole Typst code of what was converted."""
+    """One text to be typeset, perhaps in several forms. `compose` returns the whole Typst code of what was converted."""
 
-    def __init__(self, source: str, folder: Path, files: frozenset[str], compose: Callable[[Converted], str]) -> None:
-        self._source = source
-        self._folder = folder
-        self._files = files
+    def __init__(self, text: Text, compose: Callable[[Converted], str]) -> None:
+        self._text = text
         self._compose = compose
+        self._references = References(text.folder, text.files)
+        self._formulas = Formulas()
+        self._main = self._convert()
+        self._mended = False
 
-    def typeset(self, *, system_fonts: bool = False, **options: Any) -> list[bytes]:
+    def typeset(self, **options: Any) -> list[bytes]:
         """Return the file, or the files of the pages; `options` are Typst's. Raises InvalidInput, RendererFailed."""
-        references = References(self._folder, self._files)
-        main = self._compose(convert(self._source, references))
         try:
-            return compile_generated(self._folder, main, system_fonts=system_fonts, **options)
+            return self._compile(self._main, **options)
         except TypesetError as error:
-            broken = frozenset(path for path, kind in references.pictures.items() if is_broken(self._folder, path, kind))
-            if not broken:
-                raise defect(error) from None
-        main = self._compose(convert(self._source, References(self._folder, self._files, broken)))
+            unmet = STANDARD.search(str(error))
+            if unmet:
+                raise InvalidInput(f"document.md: {unmet[1]}") from None
+            if self._mended or not self._mend():
+                raise RendererFailed(f"nexusd made Typst code from this Markdown that does not compile: {error}") from None
+        return self.typeset(**options)
+
+    def _convert(self) -> str:
+        return self._compose(convert(self._text.markdown, self._references, self._formulas, self._text.figures))
+
+    def _compile(self, main: str, **options: Any) -> list[bytes]:
+        return compile_generated(self._text.folder, main, system_fonts=self._text.system_fonts, **options)
+
+    def _mend(self) -> bool:
+        """Convert once more without what Typst refuses; return whether there was anything of that kind."""
+        self._mended = True
+        pictures = self._references.pictures.items()
+        broken = frozenset(path for path, kind in pictures if self._refusal(image(path, kind)) is not None)
+        refused = find_refused(self._formulas.found, style.prelude(style.Look()), self._refusal)
+        if not broken and not refused:
+            return False
+        self._references = References(self._text.folder, self._text.files, broken)
+        self._formulas = Formulas(refused)
+        self._main = self._convert()
+        return True
+
+    def _refusal(self, main: str) -> str | None:
         try:
-            return compile_generated(self._folder, main, system_fonts=system_fonts, **options)
+            self._compile(main)
         except TypesetError as error:
-            raise defect(error) from None
-
-
-def defect(error: TypesetError) -> RendererFailed:
-    """Return the error that says that what was generated is wrong."""
-    return RendererFailed(f"nexusd made Typst code from this Markdown that does not compile: {error}")
+            return str(error)
+        return None
 
 
 def compile_generated(folder: Path, main: str, *, system_fonts: bool = False, **options: Any) -> list[bytes]:
@@ -63,10 +96,6 @@ def compile_generated(folder: Path, main: str, *, system_fonts: bool = False, **
     return typesetting.compile_pages(**{"format": "pdf", **options})[0]
 
 
-def is_broken(folder: Path, path: str, kind: str) -> bool:
-    """Whether Typst cannot decode a picture."""
-    try:
-        compile_generated(folder, f"#image({literal('/' + path)}, format: {literal(kind)})")
-    except TypesetError:
-        return True
-    return False
+def image(path: str, kind: str) -> str:
+    """Return a document that is one picture."""
+    return f"#image({literal('/' + path)}, format: {literal(kind)})"

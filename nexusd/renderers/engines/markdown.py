@@ -1,4 +1,4 @@
-"""Markdown to Typst: CommonMark with tables, strikethrough, task lists, footnotes and front matter.
+"""Markdown to Typst: CommonMark with tables, strikethrough, task lists, footnotes, definition lists, mathematics, front matter.
 
 Owns the blocks; `inlines` owns what is inside a line, `style` the look. Invariants: every Markdown text gives Typst code that
 compiles (a property test), because all text goes through `typst_text`; nesting deeper than `DEPTH_MAX` is drawn flat.
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
+from mdit_py_plugins.deflist import deflist_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.front_matter import front_matter_plugin
 
@@ -24,6 +26,8 @@ from nexusd.renderers.job import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from nexusd.renderers.engines.figures import Figures
+    from nexusd.renderers.engines.formulas import Formulas
     from nexusd.renderers.engines.front_matter import FrontMatter
     from nexusd.renderers.engines.references import References
 
@@ -44,16 +48,25 @@ class Converted(NamedTuple):
     length: int
 
 
-def convert(source: str, references: References) -> Converted:
-    """Return the parts of a document."""
-    return Converter(references).document(parse(source))
+def convert(source: str, references: References, formulas: Formulas, figures: Figures | None = None) -> Converted:
+    """Return the parts of a document. Without `figures`, fences are code. Raises InvalidInput."""
+    return Converter(references, formulas, figures).document(parse(source))
 
 
 def parse(source: str) -> SyntaxTreeNode:
     """Return the syntax tree of a Markdown text."""
     parser = MarkdownIt("commonmark", {"maxNesting": NESTING_MAX}).enable(["table", "strikethrough"])
-    # Inline notes (`^[…]`) are not GitHub's, and would surprise.
-    tokens = parser.use(front_matter_plugin).use(footnote_plugin, inline=False).parse(source)
+    # Inline notes (`^[…]`) are not GitHub's, and would surprise; so would mathematics in `5$ and 6$`.
+    parser.use(front_matter_plugin).use(footnote_plugin, inline=False).use(deflist_plugin)
+    parser.use(
+        dollarmath_plugin,
+        allow_labels=False,
+        allow_space=False,
+        allow_digits=False,
+        allow_blank_lines=False,
+        double_inline=True,
+    )
+    tokens = parser.parse(source)
     deep = next((token for token in tokens if token.nesting == 1 and token.level >= NESTING_MAX - 1), None)
     if deep is not None:
         # What is deeper, the parser leaves out without a word.
@@ -65,10 +78,12 @@ def parse(source: str) -> SyntaxTreeNode:
 class Converter:
     """Converts one document. Headings and footnotes are numbered in the order of the text."""
 
-    def __init__(self, references: References) -> None:
+    def __init__(self, references: References, formulas: Formulas, figures: Figures | None) -> None:
         self._references = references
+        self._formulas = formulas
+        self._figures = figures
         self._notes: dict[int, SyntaxTreeNode] = {}
-        self._inlines = Inlines(references, self._note)
+        self._inlines = Inlines(references, self._note, formulas)
         self._noted: set[int] = set()
         self._depth = 0
         self._headings = 0
@@ -83,6 +98,8 @@ class Converter:
             "table": self._table,
             "hr": lambda _node: "rule()",
             "html_block": self._html,
+            "dl": self._definitions,
+            "math_block": lambda node: formulas.show(node.content, line_of(node), display=True),
         }
 
     def document(self, root: SyntaxTreeNode) -> Converted:
@@ -151,7 +168,22 @@ class Converter:
         content = self._nested(node.children)
         return content if self._depth >= DEPTH_MAX else call("quoted", content)
 
+    def _definitions(self, node: SyntaxTreeNode) -> str:
+        """Return the terms, bold, each with its meanings indented below."""
+        parts = []
+        for child in node.children:
+            if child.type == "dt":
+                parts.append(call("term", group(self._inlines.convert(child.children))))
+            else:
+                parts.append(call("meaning", self._nested(child.children)))
+        return call("definitions", *parts)
+
     def _code(self, node: SyntaxTreeNode) -> str:
+        drawn = self._figures.figure(node.info, node.content, line_of(node)) if self._figures and node.info else None
+        if drawn is not None:
+            return drawn
+        if node.type == "fence" and node.info.strip().lower() == "math":
+            return self._formulas.show(node.content, line_of(node), display=True)
         language = LANGUAGE.match(node.info.strip().lstrip("{.")) if node.info else None
         options = [f"lang: {literal(language[0].lower())}"] if language else []
         return call("raw", "block: true", *options, literal(node.content.rstrip("\n")))
@@ -198,6 +230,11 @@ def slugs(headings: list[SyntaxTreeNode]) -> dict[str, str]:
             slug = f"{base}-{repeat}"
         labels[slug] = f"section-{number}"
     return labels
+
+
+def line_of(node: SyntaxTreeNode) -> int:
+    """Return the line on which a block starts."""
+    return node.map[0] + 1 if node.map else 1
 
 
 def align(cell: SyntaxTreeNode) -> str:

@@ -12,7 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nexusd.renderers.engines import style
-from nexusd.renderers.engines.manuscript import Manuscript
+from nexusd.renderers.engines.coverage import foreign_characters
+from nexusd.renderers.engines.drawing import Style
+from nexusd.renderers.engines.figures import Figures
+from nexusd.renderers.engines.manuscript import Manuscript, Text
 from nexusd.renderers.engines.typst_text import array, call, group
 from nexusd.renderers.job import InvalidInput
 
@@ -40,6 +43,13 @@ SLIDE: Final = """
   let fitting = calc.min(wanted, size.width, drawn.width * (tallest / drawn.height))
   image(path, format: format, alt: alt, width: fitting)
 }))
+#let drawn(path, alt, width, caption) = layout(size => {
+  let it = image(path, format: "svg", alt: alt)
+  let natural = measure(it)
+  let fitting = calc.min(size.width, natural.width * (tallest / natural.height), natural.width * grown)
+  align(center, image(path, format: "svg", alt: alt, width: fitting))
+  if caption != "" { align(center, text(size: 0.8em, fill: faint, caption)) }
+})
 #let slide(scales, place-text, body) = layout(size => {
   let found = none
   for scale in scales {
@@ -62,7 +72,11 @@ def set_slide(markdown: str, folder: Path, width: int, height: int, *, dark: boo
     if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX):
         raise InvalidInput(f"a slide has 1 to {SIDE_MAX} pixels on each side, not {width} x {height}")
     files = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if is_picture_place(path))
-    manuscript = Manuscript(markdown, folder, files, lambda converted: compose(converted, width, height, dark=dark))
+    figures = Figures(folder, Style(theme="dark" if dark else "light"))
+    manuscript = Manuscript(
+        Text(markdown, folder, files, figures, bool(foreign_characters(markdown))),
+        lambda converted: compose(converted, width, height, dark=dark),
+    )
     pages = manuscript.typeset(format="png", ppi=72)
     if len(pages) != 1:
         raise InvalidInput(OVERFLOW)

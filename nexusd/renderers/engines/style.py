@@ -108,6 +108,29 @@ COMMON: Final = """\
 #show table: set text(size: 0.94em)
 #show table: set par(leading: 0.5em)
 
+#let formula(code, alt, display, tag: none) = {
+  let boxed(..parts) = rect(stroke: 0.6pt, inset: 0.45em, parts.pos().join($,$))
+  let scope = (boxed: boxed, hidden: hide, std: none)
+  let body = eval(code, mode: "math", scope: scope).body
+  math.equation(block: display, alt: alt, numbering: if tag != none { _ => "(" + tag + ")" }, body)
+}
+#let captioned(content, words) = block(above: 1.5em, below: 1.5em, breakable: false, {
+  content
+  align(center, block(above: 0.8em, text(size: 0.9em, fill: faint, words)))
+})
+#let drawn(path, alt, width, caption) = {
+  let picture = layout(size => {
+    let it = image(path, format: "svg", alt: alt, width: width)
+    let natural = measure(it, width: size.width)
+    // A tall drawing must leave room for its caption.
+    if natural.height > 21cm { image(path, format: "svg", alt: alt, height: 21cm) } else { it }
+  })
+  let content = align(center, block(picture))
+  if caption == "" { block(above: 1.4em, below: 1.4em, content) } else { captioned(content, caption) }
+}
+#let term(body) = block(above: 0.95em, below: 0.5em, sticky: true, strong(body))
+#let meaning(body) = block(spacing: 0.55em, inset: (left: 1.4em), body)
+#let definitions(..parts) = block(above: 1.1em, below: 1.1em, parts.pos().join())
 #let section(level, name, body) = [#heading(level: level, body)#label(name)]
 #let goto(name, body) = link(label(name), body)
 #let note(name, body) = [#footnote(body)#label(name)]

@@ -25,7 +25,11 @@ def test_a_diagram_has_defaults() -> None:
 
 def test_a_document_has_defaults_and_keeps_references() -> None:
     value = normalised(DocumentInput, {"source": ASSET, "files": {"img/a b.png": ASSET}})
-    assert value == {"language": "markdown", "source": ASSET, "format": "pdf", "files": {"img/a b.png": ASSET}}
+    assert {name: said for name, said in value.items() if said is not None} == {
+        "source": ASSET,
+        "format": "pdf",
+        "files": {"img/a b.png": ASSET},
+    }
 
 
 @pytest.mark.parametrize(
