@@ -39,13 +39,14 @@ LANGUAGE: Final = re.compile(r"[\w+#.-]{1,40}")
 
 class Converted(NamedTuple):
     """A document in parts: its front matter, its first main heading, and its blocks, which are Typst expressions. `kinds` are
-    the blocks' kinds, `length` the characters of headings and paragraphs."""
+    the blocks' kinds, `length` the characters of headings and paragraphs, `levels` those of the headings."""
 
     front: FrontMatter
     heading: str
     blocks: list[str]
     kinds: frozenset[str]
     length: int
+    levels: tuple[int, ...]
 
 
 def convert(source: str, references: References, formulas: Formulas, figures: Figures | None = None) -> Converted:
@@ -117,6 +118,7 @@ class Converter:
             blocks=self._each(body),
             kinds=frozenset(node.type for node in body),
             length=sum(map(len, words)),
+            levels=tuple(int(node.tag[1:]) for node in headings),
         )
 
     def _each(self, nodes: Iterable[SyntaxTreeNode]) -> list[str]:
@@ -134,8 +136,11 @@ class Converter:
             self._depth -= 1
 
     def _paragraph(self, node: SyntaxTreeNode) -> str:
-        content = group(self._inlines.convert(node.children))
-        return content if node.hidden else call("par", content)
+        parts = self._inlines.convert(node.children)
+        if any(child.type == "math_inline_double" for inline in node.children for child in inline.children):
+            # A paragraph that is called so would lose the blocks in it.
+            return group([*parts, "parbreak()"])
+        return group(parts) if node.hidden else call("par", group(parts))
 
     def _heading(self, node: SyntaxTreeNode) -> str:
         content = group(self._inlines.convert(node.children))

@@ -2,7 +2,7 @@ r"""Mathematics in TeX to Typst's, such that no text can become anything but mat
 
 The converter (tylax) is made for trusted text: `\text{#read("…")}` and `\includegraphics{…}` come out as Typst code that runs.
 So nothing it says is believed. Text is taken out of the TeX first and put back as string literals; what the converter made of
-the rest must be made of the tokens of `TOKEN` alone, which know no code (`#`, but for spaces of a fixed size), no markup, no end
+the rest must be made of the tokens of `TOKEN` alone, which know no code (`#`, but for fixed spaces), no markup, no end
 of the formula, and call only `FUNCTIONS`. It is evaluated as mathematics in a scope of its own. Formulas are bounded in length,
 and macros with arguments are refused: they can grow without end.
 
@@ -12,6 +12,7 @@ Leaves out what happens to a formula that cannot be converted (`CannotConvert`),
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Final, NamedTuple
 
 from nexusd.renderers.engines.typst_text import literal
@@ -35,6 +36,8 @@ OPERATOR: Final = re.compile(r"\\DeclareMathOperator\*?\s*\{\s*\\([A-Za-z]+)\s*\
 REWRITES: Final = (
     # Stars and old spellings that the converter does not know, and what mathematics sets without them.
     (re.compile(r"\\(begin|end)\s*\{(align|equation|gather|multline|alignat|flalign|eqnarray)\*\}"), r"\\\1{\2}"),
+    # The converter loses what stands behind these; parentheses that match grow by themselves.
+    (re.compile(r"\\(?:[bB]igg?[lrm]?|middle)(?![A-Za-z])"), " "),
     (re.compile(r"\\[dt]binom(?![A-Za-z])"), r"\\binom"),
     (re.compile(r"\\[bx]cancel(?![A-Za-z])"), r"\\cancel"),
     (
@@ -56,6 +59,10 @@ TRAVELLERS: Final = {
     "underline": re.compile("overline\\(\\s*\U0010fff0"),
     "hidden": re.compile("overline\\(\\s*\U0010fff1"),
 }
+SILENT: Final = re.compile(
+    r"\\begin\s*\{array\}\s*\{[^{}]*\}|\\(?:begin|end)\s*\{[^{}]*\}|\\hspace\*?\s*\{[^{}]*\}|\\\\\s*\[[^\[\]]*\]|\\(?:[A-Za-z]+|.)"
+)
+SYMBOL: Final = re.compile(r"[^\W_]|[()]")
 ESCAPE: Final = re.compile(r"\\([#$%&_{} ])")
 FIRST_HOLDER: Final = 0xF0000  # a plane that no font and no text uses
 HOLDER: Final = re.compile(r"[\U000F0000-\U0010FFFD]")
@@ -133,6 +140,7 @@ def to_mathematics(tex: str, macros: Macros) -> Formula:
     for pattern, instead in REWRITES:
         bare = pattern.sub(instead, bare)
     code = checked(converted(bare))
+    check_whole(bare, code)
     return Formula(HOLDER.sub(lambda holder: texts[ord(holder[0]) - FIRST_HOLDER], code), plain(tags[0]) if tags else "")
 
 
@@ -152,6 +160,13 @@ def check_depth(tex: str) -> None:
             break
     if depth:
         raise CannotConvert("its braces do not match" if depth <= DEPTH_MAX else "its braces are nested too deeply")
+
+
+def check_whole(tex: str, code: str) -> None:
+    """Raise CannotConvert when letters, digits or parentheses of the formula are not in the code: converters lose things."""
+    for symbol, count in Counter(SYMBOL.findall(SILENT.sub(" ", tex))).items():
+        if code.count(symbol) < count:
+            raise CannotConvert(f"{symbol!r} would be lost")
 
 
 def braced(tex: str, start: int) -> tuple[str, int]:

@@ -6,29 +6,32 @@ out what each block looks like: that is `style`.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from nexusd.renderers.engines.style import Look, prelude
-from nexusd.renderers.engines.typst_text import array, call, literal
+from nexusd.renderers.engines.typst_text import array, call, literal, words
 
 if TYPE_CHECKING:
     from nexusd.renderers.engines.front_matter import FrontMatter
     from nexusd.renderers.engines.markdown import Converted
 
 TOC_DEPTH: Final = 3
+ISO_DATE: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])(?!\d)")  # days that every month has
 
 
 def compose(converted: Converted, options: dict[str, Any]) -> str:
     """Return the complete Typst code. `options` are those of the job's input."""
     front = converted.front
     opening = [*title_block(converted), *contents(front, options)]
-    parts = [metadata(front, front.title or converted.heading), *opening, *converted.blocks]
-    return prelude(look(front, options)) + "".join(f"#{part}\n\n" for part in parts)
+    dated = date(front.date) or ("auto" if options.get("pdfStandard") else "none")
+    parts = [metadata(front, front.title or converted.heading, dated), *opening, *converted.blocks]
+    return prelude(look(converted, options)) + "".join(f"#{part}\n\n" for part in parts)
 
 
-def look(front: FrontMatter, options: dict[str, Any]) -> Look:
+def look(converted: Converted, options: dict[str, Any]) -> Look:
     """Return the look that was asked for."""
-    default = Look()
+    default, front = Look(), converted.front
     return Look(
         paper=options.get("paper") or front.paper or default.paper,
         landscape=first(options.get("landscape"), front.landscape, default.landscape),
@@ -36,8 +39,20 @@ def look(front: FrontMatter, options: dict[str, Any]) -> Look:
         font=options.get("font") or front.font or default.font,
         size=options.get("fontSize") or front.size or default.size,
         theme=options.get("theme") or front.theme or default.theme,
+        top=top_level(converted),
+        titled=bool(front.title) and front.title != converted.heading and 1 in converted.levels,
         numbered=first(options.get("numberSections"), front.number_sections, default.numbered),
     )
+
+
+def top_level(converted: Converted) -> int:
+    """Return the level of the chapters: the highest there is, unless that is only the title at the start."""
+    levels = converted.levels
+    if not levels:
+        return 1
+    if levels[0] == 1 and levels.count(1) == 1 and len(levels) > 1 and not converted.front.title:
+        return min(levels[1:])
+    return min(levels)
 
 
 def first(*values: bool | None) -> bool:
@@ -55,7 +70,7 @@ def title_block(converted: Converted) -> list[str]:
     lines = [literal(text) for text in (front.subtitle, ", ".join(front.authors), front.date) if text]
     if not title and not front.subtitle and not front.abstract and not (front.title and lines):
         return []
-    abstract = literal(front.abstract) if front.abstract else "none"
+    abstract = words(front.abstract) if front.abstract else "none"
     return [call("title-block", literal(title), array(lines), abstract)]
 
 
@@ -66,9 +81,19 @@ def contents(front: FrontMatter, options: dict[str, Any]) -> list[str]:
     return [call("contents", str(front.toc_depth or TOC_DEPTH))]
 
 
-def metadata(front: FrontMatter, title: str) -> str:
-    """Return the rules that set title, author and language. No date: the same input gives the same bytes."""
-    rules = [f"title: {literal(title)}", "date: none"]
+def date(text: str) -> str:
+    """Return the date of a document as Typst writes it; empty when the text is none such as 2026-10-14."""
+    found = ISO_DATE.match(text)
+    return f"datetime(year: {int(found[1])}, month: {int(found[2])}, day: {int(found[3])})" if found else ""
+
+
+def metadata(front: FrontMatter, title: str, dated: str) -> str:
+    """Return the rules that set title, author, date and language.
+
+    The date is the document's own or none: the same input gives the same bytes. PDF/A demands one; then it is that of
+    `Typesetting`, the first of January 1970.
+    """
+    rules = [f"title: {literal(title)}", f"date: {dated}"]
     if front.authors:
         rules.append(f"author: {array(map(literal, front.authors))}")
     if front.keywords:

@@ -32,7 +32,7 @@ FRAME: Final = """
 """
 SLIDE: Final = """
 #show heading: set block(above: 1.1em, below: 0.7em)
-#show raw.where(block: true): set text(size: 0.92em)
+#show raw.where(block: true): set text(size: 0.9em)
 #show raw.where(block: true): it => block(fill: shade, width: 100%, inset: 0.8em, radius: 0.35em, it)
 #set table(inset: (x: 0.7em, y: 0.5em))
 #set par(leading: 0.62em, spacing: 0.95em)

@@ -15,6 +15,7 @@ FAMILIES: Final = {
     "serif": '("Libertinus Serif", "New Computer Modern")',
     "sans": '("Noto Sans", "DejaVu Sans", "Libertinus Serif")',
 }
+CODE_SCALES: Final = {"serif": 0.84, "sans": 0.94}  # of DejaVu Sans Mono, so that its letters are as high as those beside it
 PALETTES: Final = {
     "light": {
         "paper-fill": "#ffffff", "ink": "#1f2328", "faint": "#5b636d", "hairline": "#d0d7de", "shade": "#f3f4f6",
@@ -28,7 +29,11 @@ PALETTES: Final = {
 
 
 class Look(NamedTuple):
-    """What a document may choose of its look. `margin` is a Typst length, or empty for ours; `size` is in points."""
+    """What a document may choose of its look. `margin` is Typst code, or empty for ours; `size` is in points.
+
+    `top` is the level of the headings that are its chapters: above it there is but the title. `titled` says that a title block
+    stands above headings of the first level, which are then smaller than it.
+    """
 
     paper: str = "a4"
     landscape: bool = False
@@ -37,14 +42,17 @@ class Look(NamedTuple):
     size: float = 10.5
     theme: str = "light"
     numbered: bool = False
+    top: int = 1
+    titled: bool = False
 
 
 def prelude(look: Look) -> str:
     """Return what a document of pages starts with."""
     margin = look.margin or "(x: 2.3cm, top: 2.2cm, bottom: 2.4cm)"
     page = PAGE.format(paper=look.paper, flipped="true" if look.landscape else "false", margin=margin)
-    numbering = '#set heading(numbering: "1.1")\n' if look.numbered else ""
-    return palette(look.theme) + page + text(look.font, f"{look.size:g}pt") + COMMON + BLOCKS + numbering
+    running = f"#let top-level = {look.top}\n#let base-size = {look.size:g}pt\n" + text(look.font, "base-size")
+    extra = (TITLED if look.titled else "") + (NUMBERED if look.numbered else "")
+    return palette(look.theme) + page + running + COMMON + BLOCKS + extra
 
 
 def palette(theme: str) -> str:
@@ -59,7 +67,8 @@ def palette(theme: str) -> str:
 
 def text(font: str, size: str) -> str:
     """Return the rules of running text; `size` is a Typst length."""
-    return f"#set text(font: {FAMILIES[font]}, size: {size}, fill: ink, hyphenate: false)\n"
+    scale = f"#let code-scale = {CODE_SCALES[font]}\n"
+    return f"{scale}#set text(font: {FAMILIES[font]}, size: {size}, fill: ink, hyphenate: false)\n"
 
 
 PAGE: Final = """\
@@ -72,8 +81,22 @@ PAGE: Final = """\
 )
 """
 
+TITLED: Final = """\
+#show heading.where(level: 1): set text(size: 1.1em / 1.7)
+#show heading.where(level: 2): set text(size: 1.08em / 1.34)
+#show heading.where(level: 3): set text(size: 1.04em / 1.15)
+"""
+
+NUMBERED: Final = """\
+#set heading(numbering: (..numbers) => numbering("1.1", ..numbers.pos().slice(top-level - 1)))
+#show selector.or(..range(1, calc.max(top-level, 2)).map(level => heading.where(level: level))): it => if it.level < top-level {
+  set heading(numbering: none)
+  it
+} else { it }
+"""
+
 BLOCKS: Final = """\
-#show raw.where(block: true): set text(size: 0.82em)
+#show raw.where(block: true): set text(size: code-scale * 0.97em)
 #show raw.where(block: true): it => block(fill: shade, width: 100%, inset: (x: 9pt, y: 8pt), radius: 3pt, it)
 """
 
@@ -93,7 +116,7 @@ COMMON: Final = """\
 #show link: set text(fill: accent)
 
 #show raw: set text(font: "DejaVu Sans Mono", size: 1em)
-#show raw.where(block: false): it => text(size: 0.84em, highlight(
+#show raw.where(block: false): it => text(size: code-scale * 1em, highlight(
   fill: shade, extent: 1.5pt, radius: 2pt, top-edge: 0.95em, bottom-edge: -0.28em, it,
 ))
 #show raw.where(block: true): set par(leading: 0.58em)
@@ -104,7 +127,7 @@ COMMON: Final = """\
   stroke: (_, y) => (top: if y == 1 { 0.9pt + faint } else if y > 1 { 0.5pt + hairline } else { 0pt }),
 )
 #show table.cell.where(y: 0): strong
-#show table: it => block(stroke: (top: 0.9pt + faint, bottom: 0.9pt + faint), it)
+#show table: it => block(breakable: it.children.len() > 60, stroke: (top: 0.9pt + faint, bottom: 0.9pt + faint), it)
 #show table: set text(size: 0.94em)
 #show table: set par(leading: 0.5em)
 
@@ -141,17 +164,18 @@ COMMON: Final = """\
 )
 #let title-block(title, lines, abstract) = {
   block(below: 1.8em, {
-    if title != "" { block(below: 0.75em, text(size: 1.95em, weight: "bold", title)) }
-    for line in lines { block(spacing: 0.55em, text(fill: faint, line)) }
+    if title != "" { block(below: 1.2em, text(size: 2.3em, weight: "bold", title)) }
+    for line in lines { block(spacing: 0.6em, text(fill: faint, line)) }
   })
   if abstract != none { block(inset: (x: 2em), below: 2em, text(size: 0.94em, emph(abstract))) }
 }
-#let contents(depth) = block(below: 2.2em, {
-  show outline.entry.where(level: 1): set block(above: 0.95em)
-  show outline.entry.where(level: 1): strong
+#let contents(depth) = block(below: 2.4em, {
+  show heading: it => block(below: 0.9em, text(size: base-size * 1.2, weight: "bold", it.body))
   show outline.entry: set text(fill: ink)
+  show outline.entry.where(level: top-level): set block(above: 0.95em)
+  show outline.entry.where(level: top-level): strong
   set outline.entry(fill: text(fill: hairline, repeat(gap: 0.25em)[.]))
-  outline(title: none, depth: depth, indent: 1.2em)
+  outline(depth: depth + top-level - 1, indent: level => calc.max(level + 1 - top-level, 0) * 1.2em)
 })
 #let task(done) = box(
   width: 0.78em, height: 0.78em, baseline: 0.08em, radius: 1.5pt, stroke: 0.7pt + faint,
