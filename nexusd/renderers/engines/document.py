@@ -33,7 +33,21 @@ TYPST_NAME: Final = "document.typ"
 MARKDOWN_NAME: Final = "document.md"
 PDF_NAME: Final = "document.pdf"
 PPI: Final = 144.0
+WARM_SOURCE: Final = "# A *b*\n\n| a |\n|---|\n| $\\frac{x}{y}$ |\n\n```python\nreturn 1\n```\n\n- `c`[^1]\n\n[^1]: **d**\n"
 SHOWN_FOREIGN_MAX: Final = 40
+
+
+def warm() -> None:
+    """Convert and compile a tiny document, so that Typst has read its fonts and grammars before there is a job."""
+    import tempfile
+    from pathlib import Path
+
+    from nexusd.renderers.engines.manuscript import Manuscript, Text
+    from nexusd.renderers.engines.report import compose
+
+    with tempfile.TemporaryDirectory() as folder:
+        text = Text(WARM_SOURCE, Path(folder), frozenset())
+        Manuscript(text, lambda converted: compose(converted, {})).typeset(format="pdf")
 
 
 def render(job: ChildJob) -> None:

@@ -7,6 +7,7 @@ compiles (a property test), because all text goes through `typst_text`; nesting 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from markdown_it import MarkdownIt
@@ -140,7 +141,7 @@ class Converter:
         if any(child.type == "math_inline_double" for inline in node.children for child in inline.children):
             # A paragraph that is called so would lose the blocks in it.
             return group([*parts, "parbreak()"])
-        return group(parts) if node.hidden else call("par", group(parts))
+        return group(parts) if node.hidden else directed(node, call("par", group(parts)))
 
     def _heading(self, node: SyntaxTreeNode) -> str:
         content = group(self._inlines.convert(node.children))
@@ -196,10 +197,15 @@ class Converter:
     def _table(self, node: SyntaxTreeNode) -> str:
         rows = [row for part in node.children for row in part.children]
         header, *body = [[self._cell(cell) for cell in row.children] for row in rows]
+        if not any(cell.children and cell.children[0].children for cell in rows[0].children):
+            # Markdown has no tables without a header; an empty one is meant to be none.
+            header = []
         sides = array(align(cell) for cell in rows[0].children)
         cells = [cell for row in body for cell in row]
-        columns = f"columns: {len(header)}"
-        return call("table", columns, f"align: {sides}", call("table.header", *header), *cells)
+        columns = f"columns: {len(rows[0].children)}"
+        if not header:
+            return call("table", columns, f"align: {sides}", *cells)
+        return call("headed", columns, f"align: {sides}", call("table.header", *header), *cells)
 
     def _cell(self, cell: SyntaxTreeNode) -> str:
         return call("table.cell", group(self._inlines.convert(cell.children)))
@@ -235,6 +241,13 @@ def slugs(headings: list[SyntaxTreeNode]) -> dict[str, str]:
             slug = f"{base}-{repeat}"
         labels[slug] = f"section-{number}"
     return labels
+
+
+def directed(node: SyntaxTreeNode, content: str) -> str:
+    """Return a paragraph that runs from right to left where its first letter does."""
+    letters = (unicodedata.bidirectional(character) for character in plain_text(node.children))
+    first = next((kind for kind in letters if kind in ("L", "R", "AL")), "L")
+    return content if first == "L" else call("text", "dir: rtl", content)
 
 
 def line_of(node: SyntaxTreeNode) -> int:

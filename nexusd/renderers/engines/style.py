@@ -126,13 +126,15 @@ COMMON: Final = """\
   inset: (x: 7pt, y: 5pt),
   stroke: (_, y) => (top: if y == 1 { 0.9pt + faint } else if y > 1 { 0.5pt + hairline } else { 0pt }),
 )
-#show table.cell.where(y: 0): strong
 #show table: it => block(breakable: it.children.len() > 60, stroke: (top: 0.9pt + faint, bottom: 0.9pt + faint), it)
 #show table: set text(size: 0.94em)
 #show table: set par(leading: 0.5em)
 
 #let formula(code, alt, display, tag: none) = {
-  let boxed(..parts) = rect(stroke: 0.6pt, inset: 0.45em, parts.pos().join($,$))
+  let boxed(..parts) = {
+    let body = parts.pos().join($,$)
+    rect(stroke: 0.6pt, inset: 0.45em, if display { math.equation(math.display(body)) } else { math.equation(body) })
+  }
   let scope = (boxed: boxed, hidden: hide, std: none)
   let body = eval(code, mode: "math", scope: scope).body
   math.equation(block: display, alt: alt, numbering: if tag != none { _ => "(" + tag + ")" }, body)
@@ -150,6 +152,10 @@ COMMON: Final = """\
   })
   let content = align(center, block(picture))
   if caption == "" { block(above: 1.4em, below: 1.4em, content) } else { captioned(content, caption) }
+}
+#let headed(..parts) = {
+  show table.cell.where(y: 0): strong
+  table(..parts)
 }
 #let term(body) = block(above: 0.95em, below: 0.5em, sticky: true, strong(body))
 #let meaning(body) = block(spacing: 0.55em, inset: (left: 1.4em), body)
@@ -173,7 +179,7 @@ COMMON: Final = """\
   show heading: it => block(below: 0.9em, text(size: base-size * 1.2, weight: "bold", it.body))
   show outline.entry: set text(fill: ink)
   show outline.entry.where(level: top-level): set block(above: 0.95em)
-  show outline.entry.where(level: top-level): strong
+  show outline.entry.where(level: top-level): set text(weight: "bold")
   set outline.entry(fill: text(fill: hairline, repeat(gap: 0.25em)[.]))
   outline(depth: depth + top-level - 1, indent: level => calc.max(level + 1 - top-level, 0) * 1.2em)
 })

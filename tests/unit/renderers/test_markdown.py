@@ -75,7 +75,7 @@ def report(tmp_path: Path, source: str, **options: Any) -> str:
         ("    code", '#raw(block: true, "code")'),
         (
             "| a | b |\n|:-:|--:|\n| c | |",
-            "#table(columns: 2, align: (center, right, ), table.header("
+            "#headed(columns: 2, align: (center, right, ), table.header("
             'table.cell("a"), table.cell("b")), table.cell("c"), table.cell([]))',
         ),
         (
