@@ -142,12 +142,12 @@ def figures_of(job: ChildJob, folder: Path) -> Figures | None:
     """Return what draws the fences, unless they are to be shown as code."""
     if job.input["embed"] is False:
         return None
-    from nexusd.renderers.engines.drawing import Style
     from nexusd.renderers.engines.figures import Figures
 
     # How many there will be, nobody knows yet.
-    style = Style(theme=job.input["theme"] or "light", caps=job.caps)
-    return Figures(folder, style, lambda count: job.progress(0.4 - 0.35 / (count + 1), f"drawing {count} drawn"))
+    return Figures(
+        folder, job.input["theme"], job.caps, lambda count: job.progress(0.4 - 0.35 / (count + 1), f"drawing {count} drawn")
+    )
 
 
 def place_files(job: ChildJob, folder: Path) -> frozenset[str]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
+from nexusd.domain.caps import Caps
 from nexusd.renderers.engines.drawing import Language, Style, draw
+from nexusd.renderers.engines.style import PALETTES
 from nexusd.renderers.engines.typst_text import call, literal
 from nexusd.renderers.job import InvalidInput
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 LANGUAGES: Final[dict[str, Language]] = {name: name for name in get_args(Language)} | {
     "graphviz": "dot", "gv": "dot", "mmd": "mermaid", "vegalite": "vega-lite", "vl": "vega-lite",
 }  # fmt: skip
+DEFAULTS: Final = Caps()
 COUNT_MAX: Final = 200
 INFO: Final = re.compile(r"\{?\s*\.?([\w-]+)")
 NAMED: Final = re.compile(r"""([\w-]+)\s*=\s*("[^"]*"|'[^']*'|[^\s}]+)""")
@@ -39,13 +42,20 @@ class Info(NamedTuple):
 
 
 class Figures:
-    """Draws the fences of one document into `folder`, and says how far it is."""
+    """Draws the fences of one document into `folder`, and says how many are done. Without a theme, the document's own holds."""
 
-    def __init__(self, folder: Path, style: Style, said: Callable[[int], None] = lambda _count: None) -> None:
+    def __init__(
+        self, folder: Path, theme: str | None = None, caps: Caps = DEFAULTS, said: Callable[[int], None] = lambda _count: None
+    ) -> None:
         self._folder = folder
-        self._style = style
+        self._theme = theme
+        self._caps = caps
         self._said = said
         self._drawn: dict[tuple[str, str], str] = {}
+
+    def choose_theme(self, theme: str | None) -> None:
+        """Take the theme of the document, unless one was given."""
+        self._theme = self._theme or theme
 
     def figure(self, info: str, source: str, line: int) -> str | None:
         """Return the Typst expression of a fence's picture, or None for a fence that is code. Raises InvalidInput."""
@@ -61,7 +71,7 @@ class Figures:
         if number > COUNT_MAX:
             raise InvalidInput(f"document.md:{line}: more than {COUNT_MAX} drawings in one document")
         try:
-            drawing = draw(language, source, self._folder / f".nexusd-drawing-{number}", self._style)
+            drawing = draw(language, source, self._folder / f".nexusd-drawing-{number}", self._style())
         except InvalidInput as error:
             raise InvalidInput(relocated(str(error), language, line)) from None
         name = f".nexusd-drawing-{number}.svg"
@@ -69,6 +79,11 @@ class Figures:
         self._drawn[language, source] = f"/{name}"
         self._said(number)
         return f"/{name}"
+
+    def _style(self) -> Style:
+        """Return a style whose background is the paper's."""
+        theme = self._theme or "light"
+        return Style(theme=theme, background=PALETTES[theme]["paper-fill"], caps=self._caps)
 
 
 def read_info(info: str) -> Info | None:

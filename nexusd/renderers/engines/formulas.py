@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHOWN_MAX: Final = 80
+ALONE: Final = 'eval({}, mode: "math", scope: (boxed: (..parts) => parts.pos().join(), hidden: hide, std: none))'
 LINE: Final = re.compile(r":(\d+):\d+: error: (.*)")
 
 
@@ -29,7 +30,7 @@ class Formulas:
         self._macros = Macros()
         self._warned: set[str] = set()
         self.found: dict[str, str] = {}
-        """The Typst expression of each formula, by its source."""
+        """The mathematics that each formula became, by its source."""
 
     def show(self, tex: str, line: int, *, display: bool) -> str:
         """Return the Typst expression that sets a formula, or shows its source."""
@@ -43,9 +44,8 @@ class Formulas:
         if not formula.code:
             return group([])
         tag = [f"tag: {literal(formula.tag)}"] if formula.tag else []
-        code = call("formula", literal(formula.code), literal(tex), "true" if display else "false", *tag)
-        self.found[tex] = code
-        return code
+        self.found[tex] = formula.code
+        return call("formula", literal(formula.code), literal(tex), "true" if display else "false", *tag)
 
     def _source(self, tex: str, line: int, reason: str, *, display: bool) -> str:
         shown = " ".join(tex.split())
@@ -57,17 +57,16 @@ class Formulas:
         return call("raw", "block: true", literal(tex)) if display else call("raw", literal(tex))
 
 
-def find_refused(formulas: dict[str, str], prelude: str, refusal: Callable[[str], str | None]) -> dict[str, str]:
+def find_refused(formulas: dict[str, str], refusal: Callable[[str], str | None]) -> dict[str, str]:
     """Return why each formula that Typst refuses is refused. `refusal` compiles code and returns Typst's message, if any."""
     left = list(formulas)
     found: dict[str, str] = {}
-    head = prelude.count("\n") + 1
     while left:
-        message = refusal(prelude + "".join(f"#{formulas[tex]}\n" for tex in left))
+        message = refusal("".join(f"#{ALONE.format(literal(formulas[tex]))}\n" for tex in left))
         if message is None:
             break
         place = LINE.search(message)
-        index = int(place[1]) - head if place else -1
+        index = int(place[1]) - 1 if place else -1
         if not (place and 0 <= index < len(left)):
             # Typst does not say which: none can be trusted.
             found |= dict.fromkeys(left, "Typst cannot set it")

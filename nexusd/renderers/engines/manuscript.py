@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from nexusd.renderers.engines import fonts, style
+from nexusd.renderers.engines import fonts
 from nexusd.renderers.engines.formulas import Formulas, find_refused
 from nexusd.renderers.engines.markdown import convert
 from nexusd.renderers.engines.references import References
@@ -73,7 +73,7 @@ class Manuscript:
         self._mended = True
         pictures = self._references.pictures.items()
         broken = frozenset(path for path, kind in pictures if self._refusal(image(path, kind)) is not None)
-        refused = find_refused(self._formulas.found, style.prelude(style.Look()), self._refusal)
+        refused = find_refused(self._formulas.found, self._refusal)
         if not broken and not refused:
             return False
         self._references = References(self._text.folder, self._text.files, broken)

@@ -106,7 +106,9 @@ class Converter:
 
     def document(self, root: SyntaxTreeNode) -> Converted:
         """Return the whole document."""
-        front = next((child.content for child in root.children if child.type == "front_matter"), "")
+        front = read_front_matter(next((child.content for child in root.children if child.type == "front_matter"), ""))
+        if self._figures:
+            self._figures.choose_theme(front.theme)
         body = [node for node in root.children if node.type not in ("front_matter", "footnote_block")]
         headings = [node for node in body if node.type == "heading"]
         self._references.labels.update(slugs(headings))
@@ -114,7 +116,7 @@ class Converter:
             self._notes = {note.meta["id"]: note for note in block.children if note.type == "footnote"}
         words = (plain_text(node.children) for node in body if node.type in ("heading", "paragraph"))
         return Converted(
-            front=read_front_matter(front),
+            front=front,
             heading=next((plain_text(node.children) for node in headings if node.tag == "h1"), ""),
             blocks=self._each(body),
             kinds=frozenset(node.type for node in body),

@@ -74,11 +74,11 @@ overbrace overbracket overline overparen overshell primes root round sans scr sc
 tilde underbrace underbracket underline underparen undershell upright vec diaer ring
 """
 FUNCTIONS: Final = frozenset(FUNCTION_NAMES.split())
-SPACE: Final = re.compile(r"#(?:h\(-?\d{1,3}(?:\.\d{1,4})?(?:em|pt|cm|mm|in|fr)\)|none(?![\w(.]))")
+SPACE: Final = re.compile(r"#(?:h\(-?\d{1,3}(?:\.\d{1,4})?(?:em|pt|cm|mm|in|fr)\)|none(?!\w))(?![\[(.])")
 COMMENT: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
 TOKEN: Final = re.compile(
     r"""(?P<name>[^\W\d_][^\W_]*(?:\.[^\W\d_][^\W_]*)*)(?P<call>\()?|"(?:[^"\\]|\\.)*"|\\[^\w\s]|\\(?=\s|$)|\s+"""
-    r"""|[0-9.]+|:=|//?(?![/*])|\*(?!/)|[^\w\s"\\#$@`/*]|_""",
+    r"""|[0-9.]+|:=|/(?![/*])|\*(?!/)|[^\w\s"\\#$@`/*]|_""",
     re.DOTALL,
 )
 
@@ -141,7 +141,9 @@ def to_mathematics(tex: str, macros: Macros) -> Formula:
         bare = pattern.sub(instead, bare)
     code = checked(converted(bare))
     check_whole(bare, code)
-    return Formula(HOLDER.sub(lambda holder: texts[ord(holder[0]) - FIRST_HOLDER], code), plain(tags[0]) if tags else "")
+    code = HOLDER.sub(lambda holder: texts[ord(holder[0]) - FIRST_HOLDER], code)
+    # On one line: messages about it name the line.
+    return Formula(" ".join(code.splitlines()), plain(tags[0]) if tags else "")
 
 
 def bounded(tex: str) -> str:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from nexusd.renderers.engines import style
 from nexusd.renderers.engines.coverage import foreign_characters
-from nexusd.renderers.engines.drawing import Style
 from nexusd.renderers.engines.figures import Figures
 from nexusd.renderers.engines.manuscript import Manuscript, Text
 from nexusd.renderers.engines.typst_text import array, call, group
@@ -72,7 +71,7 @@ def set_slide(markdown: str, folder: Path, width: int, height: int, *, dark: boo
     if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX):
         raise InvalidInput(f"a slide has 1 to {SIDE_MAX} pixels on each side, not {width} x {height}")
     files = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if is_picture_place(path))
-    figures = Figures(folder, Style(theme="dark" if dark else "light"))
+    figures = Figures(folder, "dark" if dark else "light")
     manuscript = Manuscript(
         Text(markdown, folder, files, figures, bool(foreign_characters(markdown))),
         lambda converted: compose(converted, width, height, dark=dark),

@@ -148,9 +148,9 @@ COMMON: Final = """\
     let it = image(path, format: "svg", alt: alt, width: width)
     let natural = measure(it, width: size.width)
     // A tall drawing must leave room for its caption.
-    if natural.height > 21cm { image(path, format: "svg", alt: alt, height: 21cm) } else { it }
+    align(center, if natural.height > 21cm { image(path, format: "svg", alt: alt, height: 21cm) } else { it })
   })
-  let content = align(center, block(picture))
+  let content = block(picture)
   if caption == "" { block(above: 1.4em, below: 1.4em, content) } else { captioned(content, caption) }
 }
 #let headed(..parts) = {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Typst fetches a missing `@preview` package and cannot be told not to; its downloader obeys these, and nothing listens there.
 NOWHERE: Final = "http://127.0.0.1:9"
 PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
+LINES_MAX: Final = 30
 DIAGNOSTIC: Final = re.compile(r"(error|warning|help|hint): (.*)")
 PLACE: Final = re.compile(r"\s*┌─ (\S.*?:\d+:\d+)$")
 DOWNLOAD: Final = re.compile(r"failed to download package \((?:\S*/)?([^/]+?)\.tar\.gz.*", re.DOTALL)
@@ -72,6 +73,8 @@ class Typesetting(NamedTuple):
     def _tidy(self, diagnostic: str, hints: list[str]) -> str:
         lines = describe(diagnostic) or [f"{self.main}: error: {diagnostic.strip()}"]
         lines += [f"hint: {hint}" for hint in hints if not any(hint in line for line in lines)]
+        if len(lines) > LINES_MAX:
+            lines[LINES_MAX:] = [f"… and {len(lines) - LINES_MAX:,} more"]
         text = "\n".join(lines)
         for folder in {f"{self.root}/", f"{os.path.realpath(self.root)}/"}:
             text = text.replace(folder, "")
