@@ -110,12 +110,36 @@ def test_macros_cannot_grow_without_end() -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        '#read("secret.txt")', '#text[#read("secret.txt")]', 'std.read("secret.txt")', "std", "std.eval", 'eval("1")', 'text("x")',
-        'frac.with("x")', "a $ b", "$", "`x`", "// x", "a /* b", "@x", '"open', "\\u{23}", "#none.x", "#none(1)", "#none[x]", "# h(1em)",
-        "#h(1em)[x]", "#h(1em).x", 'image("a")', '#h(read("x"))', "#h(1e9cm)", "x*/", "#{1}", "#let x = 1", '#"x"', "#(1)", "#sym.x",
-        "\\#h(1em)#", "plugin(x)",
+        *['#read("secret.txt")', '#text[#read("secret.txt")]', 'std.read("secret.txt")', "std", "std.eval", 'eval("1")'],
+        *[
+            'text("x")',
+            'frac.with("x")',
+            "a $ b",
+            "$",
+            "`x`",
+            "// x",
+            "a /* b",
+            "@x",
+            '"open',
+            "\\u{23}",
+            "#none.x",
+            "#none(1)",
+        ],
+        *[
+            "#none[x]",
+            "# h(1em)",
+            "#h(1em)[x]",
+            "#h(1em).x",
+            'image("a")',
+            '#h(read("x"))',
+            "#h(1e9cm)",
+            "x*/",
+            "#{1}",
+            "#sym.x",
+        ],
+        *["#let x = 1", '#"x"', "#(1)", "\\#h(1em)#", "plugin(x)"],
     ],
-)  # fmt: skip
+)
 def test_code_that_is_not_mathematics_alone_is_refused(code: str) -> None:
     with pytest.raises(CannotConvert):
         checked(code)
@@ -218,12 +242,10 @@ def refusal(folder: Path, main: str) -> str | None:
 
 
 @pytest.mark.parametrize("code", ['#panic(read("secret.txt"))', '#panic(std.read("secret.txt"))'])
-def test_reading_would_be_seen(tmp_path: Path) -> None:
-    """The test above is worth something: unchecked, the same call does read files."""
+def test_running_would_be_seen(tmp_path: Path, code: str) -> None:
+    """The test above is worth something: unchecked, such text runs."""
     (tmp_path / "secret.txt").write_text(SECRET)
-    code = '#panic(std.read("secret.txt"))'
-    with pytest.raises(TypesetError, match=SECRET):
-        typeset(tmp_path, code.replace("std.", ""))
+    assert f"panicked with: {SECRET}" in (refusal(tmp_path, f'#eval({literal(code)}, mode: "math")') or "")
 
 
 def test_what_typst_refuses_is_found_formula_by_formula(tmp_path: Path) -> None:
