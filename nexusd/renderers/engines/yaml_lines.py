@@ -102,7 +102,7 @@ def inline(text: str) -> Value:
     """Return what stands behind a key: a scalar, or a list in brackets."""
     bare = uncommented(text)
     if bare.startswith("[") and bare.endswith("]"):
-        items = re.findall(r""""(?:[^"\\]|\\.)*"|'[^']*'|[^,]+""", bare[1:-1])
+        items = re.findall(r"""\s*(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^,]+)""", bare[1:-1])
         return [scalar(item) for item in items if item.strip()]
     if bare.startswith("{") and bare.endswith("}"):
         pairs = (item.partition(":") for item in bare[1:-1].split(","))
