@@ -33,7 +33,14 @@ TYPST_NAME: Final = "document.typ"
 MARKDOWN_NAME: Final = "document.md"
 PDF_NAME: Final = "document.pdf"
 PPI: Final = 144.0
-WARM_SOURCE: Final = "# A *b*\n\n| a |\n|---|\n| $\\frac{x}{y}$ |\n\n```python\nreturn 1\n```\n\n- `c`[^1]\n\n[^1]: **d**\n"
+WARM_CODE: Final = {
+    "python": 'def f(a: int) -> str:\n    """A."""\n    return f"{a}" + "b"  # c',
+    "bash": "a=1 && echo \"$a\" --b 'c' | d # e",
+    "json": '{"a": [1, true, null, "b"]}',
+}
+WARM_SOURCE: Final = "# A *b*\n\n| a |\n|---|\n| $\\frac{x}{y}$ |\n\n- `c`[^1]\n\n[^1]: **d**\n\n" + "".join(
+    f"```{language}\n{code}\n```\n\n" for language, code in WARM_CODE.items()
+)
 SHOWN_FOREIGN_MAX: Final = 40
 
 

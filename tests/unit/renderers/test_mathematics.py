@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nexusd.renderers.engines.formulas import ALONE, Formulas, find_refused
 from nexusd.renderers.engines.manuscript import Manuscript, Text, compile_generated
-from nexusd.renderers.engines.mathematics import CannotConvert, Macros, checked, to_mathematics
+from nexusd.renderers.engines.mathematics import CannotConvert, Macros, check_whole, checked, to_mathematics
 from nexusd.renderers.engines.report import compose
 from nexusd.renderers.engines.typesetting import TypesetError
 from nexusd.renderers.engines.typst_text import literal
@@ -98,6 +98,12 @@ def test_macros_hold_until_the_end_of_the_document() -> None:
 def test_what_cannot_be_set_says_why(tex: str, reason: str) -> None:
     with pytest.raises(CannotConvert, match=reason):
         to_mathematics(tex, Macros())
+
+
+@pytest.mark.parametrize(("tex", "code", "lost"), [(r"\Bigl(a", "a", "'('"), ("a + 12", "a + 1", "'2'"), ("ab", "b", "'a'")])
+def test_what_the_converter_loses_is_noticed(tex: str, code: str, lost: str) -> None:
+    with pytest.raises(CannotConvert, match=f"{lost} would be lost".replace("(", r"\(")):
+        check_whole(tex, code)
 
 
 def test_macros_cannot_grow_without_end() -> None:
