@@ -183,7 +183,7 @@ def test_warming_leaves_nothing_behind(
     ("name", "content", "title"),
     [
         ("a.typ", b"= Named", b"Named"),
-        ("a.md", b"# Named", b"Named"),
+        ("a.md", b"= No\n\n# Named", b"Named"),
         ("a.bin", b"#set text(red)\n= Seen", b"Seen"),
         ("b", b"# Seen", b"Seen"),
     ],

@@ -51,6 +51,8 @@ def report(tmp_path: Path, source: str, **options: Any) -> str:
         ("```math\ny\n```", '#formula("y", "y", true)'),
         ("$`y`$", '#par(formula("y", "y", false))'),
         ("costs $5 and $6, or $ 7 $ or 8$", '#par("costs $5 and $6, or $ 7 $ or 8$")'),
+        ("US$10 or A$20", '#par("US$10 or A$20")'),
+        ("$$y$$ (a)", '#{ formula("y", "y", true) " (a)" parbreak() }'),
         (r"\$y\$", '#par("$y$")'),
         ("a\n$$y$$\nb", '#{ "a" " " formula("y", "y", true) " " "b" parbreak() }'),
         ("שלום", '#text(dir: rtl, par("שלום"))'),
