@@ -12,9 +12,9 @@ import pytest
 
 from nexusd.renderers.diagram import DIAGRAM
 from nexusd.renderers.document import DOCUMENT
+from nexusd.renderers.image import IMAGE
 from nexusd.renderers.registry import BUILT_IN
 from nexusd.renderers.video import VIDEO
-from nexusd.renderers.image import IMAGE
 from tests.integration.renderers.children import ENVIRONMENT, python
 
 if TYPE_CHECKING:
@@ -46,13 +46,15 @@ def loaded(code: str) -> set[str]:
     return set(python(f"import sys\n{code}\nprint(*sys.modules)").split())
 
 
-@pytest.mark.parametrize("engine", ["d2", "dot", "mermaid", "diagram", "document", "chart", "theme", "image", "svg_safety", "video"])
+@pytest.mark.parametrize(
+    "engine", ["d2", "dot", "mermaid", "diagram", "document", "chart", "theme", "image", "svg_safety", "video"]
+)
 def test_a_child_loads_nothing_of_the_daemon(engine: str) -> None:
     modules = loaded(f"import nexusd.renderers.child, nexusd.renderers.engines.{engine}")
     assert not modules & (DAEMONS | {"dataclasses", "asyncio", "email", "importlib.metadata", "logging"})
 
 
-@pytest.mark.parametrize("engine", ["d2", "dot", "mermaid"])
+@pytest.mark.parametrize("engine", [*(spec.job_type for spec in BUILT_IN), "d2", "dot", "mermaid", "vega", "svg_safety"])
 def test_an_svg_needs_no_typst(engine: str) -> None:
     assert not loaded(f"import nexusd.renderers.engines.{engine}") & ENGINES - {"nexusd.renderers.engines"}
 
@@ -81,7 +83,13 @@ def test_the_daemon_loads_no_engine() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("spec", "form"), [(DIAGRAM, "svg"), (DIAGRAM, "png"), (DIAGRAM, "pdf"), (DOCUMENT, "pdf"), (IMAGE, "png"), (IMAGE, "pdf"), (VIDEO, "mp4")]
+    ("spec", "form"),
+    [
+        *((DIAGRAM, form) for form in ("svg", "png", "pdf")),
+        (DOCUMENT, "pdf"),
+        *((IMAGE, form) for form in ("png", "pdf")),
+        (VIDEO, "mp4"),
+    ],
 )
 def test_every_renderer_works_within_its_memory(tmp_path: Path, spec: RendererSpec, form: str) -> None:
     given = spec.input_model.model_validate({**next(iter(spec.examples.values())), "format": form}).model_dump_json(
