@@ -130,7 +130,7 @@ class JobService:
             wrong_places = invalid_params(error, submission.input, f"{pointer}/input")
             raise InvalidRequest(f"the input is not one that {submission.job_type} takes", wrong_places) from None
         if (reason := (await self._catalogue.look(spec)).unavailable) is not None:
-            told = InvalidParam(f"{pointer}/jobType", reason)
+            told = InvalidParam(f"{pointer}/jobType", "its renderer cannot work here")
             raise RendererUnavailable(f"the renderer of {submission.job_type} is not available: {reason}", (told,))
         return NewJob(
             job_type=submission.job_type,
