@@ -94,32 +94,39 @@ def run(
     the path of the result. Ctrl-C detaches; the job goes on. `nexusctl renderers` tells what there is to render and to set.
     """
     from nexusctl.commands.given import parse_given
-    from nexusctl.commands.source import check_file
     from nexusctl.commands.submission import make_submission
     from nexusctl.errors import UsageError
-    from nexusctl.kinds import find_kind
     from nexusctl.output.screen import Screen
 
-    session: Session = context.obj
     screen = Screen(quiet=quiet)
     wish = Wish(file, out, result_format, parse_given(assignments or ()))
     of_job = {} if source_task is None else {"source_task_id": source_task}
     make_submission("any", {}, of_job)  # a wrong option is refused before anything is contacted
     if as_json and out == "-":
         raise UsageError("--json and -o - both want standard output", hint="name a file with -o FILE")
-    if example is not None:
+    if example is None:
+        _render_file(context.obj, screen, job_type, wish, of_job, as_json=as_json)
+    else:
         _check_alone(file, result_format)
-        _render_example(session, screen, example, job_type, wish, of_job, as_json=as_json)
-        return
-    if file is None and job_type is None:
+        _render_example(context.obj, screen, example, job_type, wish, of_job, as_json=as_json)
+
+
+def _render_file(
+    session: "Session", screen: "Screen", job_type: str | None, wish: Wish, of_job: dict[str, Any], *, as_json: bool
+) -> None:
+    from nexusctl.commands.source import check_file
+    from nexusctl.errors import UsageError
+    from nexusctl.kinds import find_kind
+
+    if wish.file is not None:
+        check_file(wish.file)
+    elif job_type is None:
         raise UsageError("there is no FILE to render", hint="name one, or see `nexusctl render --help`")
-    if file is not None:
-        check_file(file)
-    kind = find_kind(file or "", job_type)
+    kind = find_kind(wish.file or "", job_type)
     plan = None if kind is None else make_plan(kind, wish, screen)
     with session.connect(screen) as nexus:
         if plan is None:
-            plan = make_plan(_ask_kind(nexus, file, job_type), wish, screen)
+            plan = make_plan(_ask_kind(nexus, wish.file, job_type), wish, screen)
         _render(session, nexus, screen, plan, of_job, as_json=as_json)
 
 

@@ -115,6 +115,12 @@ progress = '(\\d+)%'
 description = "Upper case."
 slots = 2
 
+[renderers.online]
+command = ["/bin/cp", "{input}", "{output}"]
+extensions = [".x"]
+outputs = ["*.txt"]
+network = true
+
 [renderers.manim]
 command = ["no-such-manim", "{input}", "-o", "{output}"]
 extensions = [".scene.py"]
@@ -131,6 +137,7 @@ def test_a_table_renders_and_one_without_its_program_is_refused_at_submission(ho
             upper = client.get("/v1/renderers/upper").json()
             assert (upper["available"], upper["description"], upper["outputs"]) == (True, "Upper case.", {".txt": "text/plain"})
             assert (upper["extensions"], upper["limits"]["slots"]) == ({".low": {}}, 2)
+            assert render(program, client, "online", {"source": "allowed by its table"}) == b"allowed by its table"
             manim = client.get("/v1/renderers/manim").json()
             assert (manim["available"], manim["outputs"]) == (False, {".mp4": "video/mp4"})
             reason = "the program no-such-manim of [renderers.manim] is not on the PATH of nexusd"

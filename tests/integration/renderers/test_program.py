@@ -11,7 +11,7 @@ import pytest
 from nexusd.renderer_tables import RendererTable
 from nexusd.renderers.engines.program import fill, read_progress
 from nexusd.renderers.own import make_spec
-from tests.integration.renderers.children import Ended, render
+from tests.integration.renderers.children import Ended, python, render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +93,12 @@ def test_only_what_the_globs_match_is_a_result_and_nothing_that_came(tmp_path: P
     }
 
 
+def test_a_source_is_no_result(tmp_path: Path) -> None:
+    ended = run(tmp_path, "true", extensions=[".out"])
+    assert (ended.code, ended.files) == (0, {})
+    assert ended.log == "the program left no file that *.out matches; it left: nothing\n"
+
+
 def test_a_program_that_leaves_nothing_is_told_what_it_left(tmp_path: Path) -> None:
     ended = run(tmp_path, "echo >aux.log; rm -rf out")
     assert (ended.code, ended.files) == (0, {})
@@ -167,6 +173,11 @@ def test_a_flood_of_words_without_lines_is_passed_on_in_bounded_memory(tmp_path:
 )
 def test_a_fraction_is_read_from_one_group_or_two(pattern: str, line: str, fraction: float | None) -> None:
     assert read_progress(line, re.compile(pattern)) == (None if fraction is None else pytest.approx(fraction))
+
+
+def test_it_loads_little() -> None:
+    loaded = python("import sys, nexusd.renderers.child, nexusd.renderers.engines.program; print(*sys.modules)").split()
+    assert not {"pydantic", "trio", "dataclasses", "asyncio", "email", "importlib.metadata", "logging"} & set(loaded)
 
 
 def test_what_a_placeholder_stands_for() -> None:

@@ -26,13 +26,14 @@ def validate(given: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def test_a_table_is_a_renderer_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LICENCE", "secret")
+    monkeypatch.setenv("PASSWORD", "more secret")
     [spec] = make_specs(
         {"copy": table(timeout_seconds=7, slots=3, environment=["LICENCE", "UNSET"], reads=["/opt"], network=True)}
     )
     assert (spec.job_type, spec.outputs, spec.extensions) == ("copy", {".out": "application/octet-stream"}, {".txt": {}})
     assert (spec.default_timeout_seconds, spec.slots, spec.network) == (7, 3, True)
     assert spec.environment["LICENCE"] == "secret"
-    assert "UNSET" not in spec.environment
+    assert spec.environment.keys() == {"LICENCE", "PYTHONUNBUFFERED", PROGRAM_VARIABLE}
     assert "/opt" in spec.reads
     assert spec.description == "What cp makes of .txt."
     assert spec.unavailable_reason() is None
