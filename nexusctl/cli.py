@@ -44,6 +44,8 @@ VERBS: Final = (
     "asset pin",
     "asset unpin",
     "asset verify",
+    "renderers",
+    "renderers show",
     "pause",
     "resume",
     "gc",
@@ -52,7 +54,10 @@ VERBS: Final = (
     "status",
     "version",
 )
-GROUPS: Final = {"asset": "List, show, fetch, store, pin, delete and verify assets."}
+GROUPS: Final = {
+    "asset": "List, show, fetch, store, pin, delete and verify assets.",
+    "renderers": "List what can be rendered, and show one renderer.",
+}
 ALIASES: Final = {"asset-get": "asset get"}
 """What a verb was called once. Not shown, not taken away."""
 _FLAGS: Final = ("--verbose", "--no-start")
@@ -122,7 +127,7 @@ def _verbs_in(arguments: Sequence[str]) -> Sequence[str]:
     """Return the verb that is asked for; all of its group when that alone is, and all there are when it is none of them."""
     words = _words_in(arguments)
     first, second = next(words, ""), next(words, "")
-    for verb in (first, f"{first} {second}"):
+    for verb in (f"{first} {second}", first):
         if verb in VERBS or verb in ALIASES:
             return [verb]
     return [verb for verb in VERBS if verb.startswith(f"{first} ")] or VERBS

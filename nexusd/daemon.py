@@ -36,6 +36,7 @@ from nexusd.service import Services, retention
 from nexusd.service.asset_retention import Retention, RetentionRules, look_after
 from nexusd.service.assets import AssetService
 from nexusd.service.backups import DATABASE_NAME, BackupService
+from nexusd.service.catalogue import Catalogue
 from nexusd.service.companies import CompanyService
 from nexusd.service.feed import Feed
 from nexusd.service.jobs import JobService
@@ -220,7 +221,7 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         ),
         containment=await find_containment(wanted, Level(settings.sandbox_require)),
         caps=settings.caps,
-        network_job_types=settings.network_job_types,
+        network_job_types=settings.network_job_types | {name for name, table in settings.renderers.items() if table.network},
         tell_log=hub.publish_log,
         room=Room(settings.state_directory, settings.min_free_bytes),
     )
@@ -264,10 +265,10 @@ def _make_services(
     hub: Hub,
     activity: Activity,
 ) -> Services:
-    database, registry = workshop.database, workshop.registry
+    database, catalogue = workshop.database, Catalogue(workshop.registry, workshop.network_job_types)
     known = CompanyService(database)
     feed = Feed(database, hub)
-    jobs = JobService(database, known, registry, circumstances, hub)
+    jobs = JobService(database, known, catalogue, circumstances, hub)
     running = circumstances.limits
     limits = contract.Limits(
         running_jobs=running.total,
@@ -280,7 +281,7 @@ def _make_services(
         write_queue_length=settings.write_queue_length,
         connections=settings.connections,
         log_max_bytes=settings.log_max_bytes,
-        spares_per_type={spec.job_type: bound for spec in registry if (bound := spares.bound(spec)) > 0},
+        spares_per_type={spec.job_type: bound for spec in workshop.registry if (bound := spares.bound(spec)) > 0},
         spare_idle_seconds=settings.spare_idle_seconds,
         spares_memory_max_bytes=settings.spares_memory_max_bytes,
         event_retention_seconds=settings.event_retention_seconds,
@@ -293,15 +294,15 @@ def _make_services(
         jobs=jobs,
         logs=LogService(database, hub, known, workshop.log_directory),
         source_tasks=SourceTaskService(database, known),
-        why=WhyService(database, known, registry, circumstances, hub, workshop.room),
+        why=WhyService(database, known, catalogue, circumstances, hub, workshop.room),
         assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes, workshop.room),
         storage=StorageService(database, workshop.storage),
-        pauses=PauseService(database, hub, registry),
+        pauses=PauseService(database, hub, workshop.registry),
         backups=BackupService(settings.state_directory, workshop.storage if isinstance(workshop.storage, LocalDisk) else None),
         feed=feed,
         streams=StreamService(database, feed, known),
         waiting=WaitService(feed, known, jobs),
-        renderers=RendererService(registry),
+        renderers=RendererService(catalogue, running.slots_per_job_type),
         status=StatusService(
             database,
             hub,

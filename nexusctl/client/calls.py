@@ -25,7 +25,7 @@ from nexusd.contract.logs import LogPage
 from nexusd.contract.pauses import QueueState
 from nexusd.contract.problems import Problem
 from nexusd.contract.source_tasks import SourceTask
-from nexusd.contract.status import Health, Status
+from nexusd.contract.status import Health, Renderer, RendererList, Status
 from nexusd.contract.storage import CollectionReport, VerificationPage
 from nexusd.contract.why import Why
 
@@ -281,6 +281,16 @@ def back_up(directory: str, key: str) -> Call[Backup]:
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     body = json.dumps({"directory": directory}).encode()
     return Call("POST", "/v1/backup", Backup, headers=headers, body=body, is_long=True)
+
+
+def list_renderers() -> Call[RendererList]:
+    """All renderers, by job type."""
+    return Call("GET", "/v1/renderers", RendererList)
+
+
+def get_renderer(job_type: str) -> Call[Renderer]:
+    """One renderer, with the schema of its input."""
+    return Call("GET", _path("v1", "renderers", job_type), Renderer)
 
 
 def status() -> Call[Status]:

@@ -1,8 +1,6 @@
 """`nexusctl render`: a file in, the finished asset out."""
 
-import hashlib
-import json
-import mimetypes
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,40 +9,80 @@ import typer
 from nexusctl.commands.options import Json, Quiet, SourceTask
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nexusctl.client.nexus import Nexus
-    from nexusctl.commands.references import References
     from nexusctl.commands.session import Session
-    from nexusctl.commands.source import Kind
+    from nexusctl.kinds import Kind
     from nexusctl.output.files import Target
     from nexusctl.output.screen import Screen
-    from nexusd.contract.assets import Asset
-    from nexusd.contract.jobs import Job, JobSubmission, JobSummary
+    from nexusd.contract.jobs import JobSubmission, JobSummary
 
-INLINE_MAX_BYTES = 900 * 1024
-"""What a source may take in the body, encoded; the daemon takes bodies up to 1 MiB."""
-
-_HASH_CHUNK_BYTES = 1024 * 1024
+LANGUAGES_OF_FILES = {"document": "markdown", "chart": "vega-lite", "video": "storyboard"}
+"""Where neither name nor option tells the language: what files such a source may refer to."""
 
 SHORT_HELP = "Render a file and write the result."
 EXAMPLES = (
     "nexusctl render README.md -o readme.pdf",
     "nexusctl render flow.d2",
+    "nexusctl render sales.vl.json -o sales.png --set scale=3 --set theme=dark",
+    "nexusctl render logo.svg -o favicon.ico",
+    "nexusctl render --type theme --set seed=rebeccapurple -o theme/",
     "cat flow.d2 | nexusctl render - --type d2 -o - > flow.svg",
+    "nexusctl render --example list",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks for, beside the kind of the source."""
+
+    file: str | None
+    out: str | None
+    format: str | None
+    given: "Mapping[str, Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is sent, and where the result goes; nothing is uploaded yet. `input` holds all but the source and its files."""
+
+    job_type: str
+    input: "Mapping[str, Any]"
+    target: "Target"
+    title: str
+    source: str | bytes | Path | None = None
+    content_type: str = ""
+    files: "Mapping[str, Path]" = field(default_factory=dict)
 
 
 def run(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What to render; - is standard input.", show_default=False)],
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="What to render; - is standard input.", show_default=False)
+    ] = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", metavar="OUT", help="Where the result goes; - is standard output. Default: beside FILE."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="OUT",
+            help="Where the result goes: a file, a folder for all files of it, - for standard output. Default: beside FILE.",
+        ),
     ] = None,
     job_type: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="diagram, document, or a language: d2, markdown, typst.")
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="A job type or a language: diagram, typst. Default: by FILE's name."),
     ] = None,
     result_format: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="svg, png or pdf. Default: what OUT ends in.")
+        str | None, typer.Option("--format", metavar="FORMAT", help="svg, png, pdf, … Default: what OUT ends in.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="An option of the renderer, may be repeated: scale=2, crop.width=100."),
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option("--example", metavar="NAME", help="Render an example of a renderer; list shows them.")
     ] = None,
     source_task: SourceTask = None,
     as_json: Json = False,
@@ -52,88 +90,135 @@ def run(
 ) -> None:
     """Render a file and write the result.
 
-    Starts a daemon when none answers, sends local images that the document uses, follows the job, and prints the path of
-    the result. Ctrl-C detaches; the job goes on.
+    Starts a daemon when none answers, sends local files that the source names (pictures, data), follows the job, and prints
+    the path of the result. Ctrl-C detaches; the job goes on. `nexusctl renderers` tells what there is to render and to set.
     """
-    from nexusctl.commands.source import check_file, choose_target, infer_format, infer_kind, read_source
+    from nexusctl.commands.given import parse_given
     from nexusctl.commands.submission import make_submission
     from nexusctl.errors import UsageError
     from nexusctl.output.screen import Screen
 
-    session: Session = context.obj
     screen = Screen(quiet=quiet)
-    check_file(file)
-    kind = infer_kind(file, job_type)
+    wish = Wish(file, out, result_format, parse_given(assignments or ()))
+    of_job = {} if source_task is None else {"source_task_id": source_task}
+    make_submission("any", {}, of_job)  # a wrong option is refused before anything is contacted
     if as_json and out == "-":
         raise UsageError("--json and -o - both want standard output", hint="name a file with -o FILE")
-    wanted = infer_format(kind.job_type, result_format, out)
-    target = choose_target(file, out, wanted)
-    source = read_source(file)
-    references = _find_references(kind, source, file, screen)
-    given = {} if source_task is None else {"source_task_id": source_task}
-    make_submission(kind.job_type, {}, given)  # a wrong option is refused before anything is contacted
+    if example is None:
+        _render_file(context.obj, screen, job_type, wish, of_job, as_json=as_json)
+    else:
+        _check_alone(file, result_format)
+        _render_example(context.obj, screen, example, job_type, wish, of_job, as_json=as_json)
+
+
+def _render_file(
+    session: "Session", screen: "Screen", job_type: str | None, wish: Wish, of_job: dict[str, Any], *, as_json: bool
+) -> None:
+    from nexusctl.commands.source import check_file
+    from nexusctl.errors import UsageError
+    from nexusctl.kinds import find_kind
+
+    if wish.file is not None:
+        check_file(wish.file)
+    elif job_type is None:
+        raise UsageError("there is no FILE to render", hint="name one, or see `nexusctl render --help`")
+    kind = find_kind(wish.file or "", job_type)
+    plan = None if kind is None else make_plan(kind, wish, screen)
     with session.connect(screen) as nexus:
-        job_input = _prepare(nexus, kind, source, wanted, file, references)
-        submission = make_submission(kind.job_type, job_input, given)
-        job = _submit_and_follow(session, nexus, screen, submission, title=Path(file).name)
-        _finish(session, nexus, screen, job, target, as_json=as_json)
+        if plan is None:
+            plan = make_plan(_ask_kind(nexus, wish.file, job_type), wish, screen)
+        _render(session, nexus, screen, plan, of_job, as_json=as_json)
 
 
-def _find_references(kind: "Kind", source: str, file: str, screen: "Screen") -> "References":
+def make_plan(kind: "Kind", wish: Wish, screen: "Screen") -> Plan:
+    """Return what to do, checked as far as that can be done here. Raises UsageError."""
+    from nexusctl.commands.given import merge
+    from nexusctl.commands.source import choose_target, infer_format, read_source
+
+    set_format = wish.given.get("format")
+    wanted = infer_format(kind, wish.format or (set_format if isinstance(set_format, str) else None), wish.out)
+    target = choose_target(wish.file, wish.out, kind, wanted)
+    job_input = merge({**kind.fields, **({} if wanted is None else {"format": wanted})}, {**wish.given})
+    if wanted is not None:
+        job_input["format"] = wanted
+    if wish.file is None:
+        return Plan(kind.job_type, job_input, target, kind.job_type)
+    source = read_source(wish.file, kind)
+    files = _find_files(kind, source, wish.file, screen)
+    return Plan(kind.job_type, job_input, target, Path(wish.file).name, source, kind.content_type, files)
+
+
+def _find_files(kind: "Kind", source: str | bytes | Path, file: str, screen: "Screen") -> "Mapping[str, Path]":
     from nexusctl.commands.references import find_references
 
+    if not isinstance(source, str):
+        return {}
     folder = Path(file).parent if file != "-" else Path()
-    references = find_references(kind.language, source, folder)
+    references = find_references(kind.language or LANGUAGES_OF_FILES.get(kind.job_type, ""), source, folder)
     for line in references.skipped:
         screen.note(f"not sent along: {line}")
-    return references
+    return references.files
 
 
-def _prepare(nexus: "Nexus", kind: "Kind", source: str, wanted: str, file: str, references: "References") -> dict[str, Any]:
-    """Upload what must be uploaded, and return the job's input."""
-    from nexusctl.commands.source import CONTENT_TYPES
-    from nexusd.contract.assets import ASSET_REFERENCE_KEY
+def _ask_kind(nexus: "Nexus", file: str | None, job_type: str | None) -> "Kind":
+    from nexusctl.client import calls
+    from nexusctl.commands.source import choose_kind
 
-    job_input: dict[str, Any] = {"language": kind.language, "source": source, "format": wanted}
-    if len(json.dumps(source, ensure_ascii=False).encode()) > INLINE_MAX_BYTES:
-        asset = _have_asset(nexus, source.encode(), Path(file).name, CONTENT_TYPES[kind.language])
-        job_input["source"] = {ASSET_REFERENCE_KEY: asset.id}
-    if references.files:
-        job_input["files"] = {
-            key: {ASSET_REFERENCE_KEY: _have_asset(nexus, path, Path(key).name, _content_type(key)).id}
-            for key, path in references.files.items()
-        }
+    return choose_kind(nexus.call(calls.list_renderers()).items, file, job_type)
+
+
+def _check_alone(file: str | None, result_format: str | None) -> None:
+    from nexusctl.errors import UsageError
+
+    if file is not None:
+        raise UsageError("--example brings its own source", hint=f"leave out {file}, or --example")
+    if result_format is not None:
+        raise UsageError("--example brings its own format", hint="another one is set by --set format=…")
+
+
+def _render_example(
+    session: "Session",
+    screen: "Screen",
+    example: str,
+    job_type: str | None,
+    wish: Wish,
+    of_job: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    from nexusctl.client import calls
+    from nexusctl.commands import examples
+
+    with session.connect(screen) as nexus:
+        call = calls.list_renderers()
+        body = nexus.send(call)
+        renderers = call.parse(body).items
+        if example == examples.LIST:
+            screen.write_json(body) if as_json else screen.write(examples.format_examples(renderers, job_type, screen.style))
+            return
+        plan = examples.make_plan(examples.find(renderers, example, job_type), example, wish)
+        _render(session, nexus, screen, plan, of_job, as_json=as_json)
+
+
+def _render(session: "Session", nexus: "Nexus", screen: "Screen", plan: Plan, of_job: dict[str, Any], *, as_json: bool) -> None:
+    """Upload what must be uploaded, submit, follow, and write the result."""
+    from nexusctl.commands.results import finish
+    from nexusctl.commands.submission import make_submission
+
+    submission = make_submission(plan.job_type, _prepare(nexus, plan), of_job)
+    job = _submit_and_follow(session, nexus, screen, submission, title=plan.title)
+    finish(session, nexus, screen, job, plan.target, as_json=as_json)
+
+
+def _prepare(nexus: "Nexus", plan: Plan) -> dict[str, Any]:
+    from nexusctl.commands.uploads import send_files, send_source
+
+    job_input = dict(plan.input)
+    if plan.source is not None:
+        job_input["source"] = send_source(nexus, plan.source, plan.title, plan.content_type)
+    if plan.files:
+        job_input["files"] = send_files(nexus, plan.files)
     return job_input
-
-
-def _have_asset(nexus: "Nexus", body: bytes | Path, filename: str, content_type: str) -> "Asset":
-    """Return an asset with that content: one the daemon has already, else a new one."""
-    from nexusctl.errors import Refused
-
-    existing = nexus.find_assets(sha256=_sha256(body)).items
-    if existing:
-        return existing[0]
-    try:
-        return nexus.upload_asset(body, filename=filename, content_type=content_type)
-    except Refused as refused:
-        raise Refused(
-            f"cannot send {filename}: {refused}", slug=refused.slug, status=refused.status, hint=refused.hint
-        ) from None
-
-
-def _sha256(body: bytes | Path) -> str:
-    digest = hashlib.sha256()
-    if isinstance(body, bytes):
-        digest.update(body)
-    else:
-        with body.open("rb") as file:
-            while chunk := file.read(_HASH_CHUNK_BYTES):
-                digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _content_type(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def _submit_and_follow(
@@ -152,42 +237,3 @@ def _submit_and_follow(
     if not screen.note_style.is_terminal:
         screen.note(f"submitted job {accepted.job_id}")
     return follow(session, nexus, screen, accepted.job_id, title=title, write=screen.note, tell_end=False)
-
-
-def _finish(
-    session: "Session", nexus: "Nexus", screen: "Screen", ended: "JobSummary", target: "Target", *, as_json: bool
-) -> None:
-    """Write the result, and print where it is, or the job."""
-    from nexusctl.client import calls
-    from nexusctl.commands.following import require_done
-    from nexusctl.errors import JobNotDone
-
-    call = calls.get_job(nexus.company, ended.id)
-    body = nexus.send(call)
-    job: Job = call.parse(body)
-    if as_json and ended.status != "done":
-        screen.write_json(body)
-    require_done(session, ended)
-    if ended.result_asset_id is None:
-        raise JobNotDone(f"job {ended.id} is done, but has no result", slug="no_output")
-    _save(session, nexus, ended.result_asset_id, target)
-    if as_json:
-        screen.write_json(body)
-    elif target.path is not None:
-        screen.write(str(target.path))
-    others = [asset for asset in job.assets if asset.id != ended.result_asset_id]
-    if others:
-        screen.note(f"{len(others)} more made by the same job; see: {session.suggest('show', ended.id)}")
-
-
-def _save(session: "Session", nexus: "Nexus", asset_id: str, target: "Target") -> None:
-    from nexusctl.errors import Interrupted, JobLost
-
-    asset = nexus.get_asset(asset_id)
-    again = f"get it with: {session.suggest('asset', 'get', asset_id, '-o', str(target.path or '-'))}"
-    try:
-        target.save(nexus.download_asset(asset_id), sha256=asset.sha256, byte_size=asset.byte_size)
-    except JobLost as error:
-        raise JobLost(str(error), hint=f"the result is asset {asset_id}; {again}") from None
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted; the job is done, its result was not written", hint=again) from None

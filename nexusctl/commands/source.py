@@ -1,6 +1,7 @@
-"""What `render` is asked to render: the file, the job type and language, the format, and where the result goes.
+"""What `render` is asked to render: the file, its kind, the format, and where the result goes.
 
-Owns the inference from names and the reading of the source. Contacts nothing: every refusal here is a UsageError (exit 2).
+Owns what is said when a name tells nothing, and the reading of the source. Contacts nothing: every refusal here is a UsageError
+(exit 2). The names themselves are `kinds`'.
 
 The result's default place is beside the source with the format's extension, as d2 and typst do.
 """
@@ -9,96 +10,107 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexusctl.errors import UsageError
+from nexusctl.kinds import EXTENSIONS, Kind, find_other_kind, known_types
 from nexusctl.output.files import STDOUT, Target
+from nexusd.contract.families import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nexusd.contract.status import Renderer
 
 STDIN: Final = "-"
-FORMATS: Final = {"diagram": ("svg", "png", "pdf"), "document": ("pdf",)}  # the first is the default
-LANGUAGES: Final = {"diagram": ("d2",), "document": ("markdown", "typst")}  # the first is the default
-EXTENSIONS: Final = {
-    ".d2": ("diagram", "d2"),
-    ".md": ("document", "markdown"),
-    ".markdown": ("document", "markdown"),
-    ".typ": ("document", "typst"),
-}
-CONTENT_TYPES: Final = {
-    "d2": "text/plain; charset=utf-8",
-    "markdown": "text/markdown; charset=utf-8",
-    "typst": "text/plain; charset=utf-8",
-}
+TEXT_TYPES: Final = frozenset(job_type for job_type, family in FAMILIES.items() if not family.is_picture)
 _UTF8_BOM: Final = "\ufeff"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a source is: a job type and one of its languages."""
-
-    job_type: str
-    language: str
-
-
-def infer_kind(file: str, forced: str | None) -> Kind:
-    """Return the kind of a file. `forced` is a job type (`document`), a language (`typst`), or both (`document/typst`)."""
-    by_name = EXTENSIONS.get(Path(file).suffix.lower())
-    if forced is None:
-        if by_name is None:
-            known = " ".join(EXTENSIONS)
-            raise UsageError(
-                f"cannot tell what {file} is from its name", hint=f"name it with --type diagram|document, or use {known}"
-            )
-        return Kind(*by_name)
-    job_type, _, language = forced.partition("/")
-    if not language and job_type not in LANGUAGES:
-        language = job_type
-        job_type = next((name for name, languages in LANGUAGES.items() if language in languages), "")
-    languages = LANGUAGES.get(job_type, ())
-    if not language and languages:
-        language = by_name[1] if by_name is not None and by_name[0] == job_type else languages[0]
-    if language not in languages:
-        raise UsageError(
-            f"render knows no type {forced}",
-            hint=f"it knows {_known_types()}; for other job types use `nexusctl submit`",
-        )
-    return Kind(job_type, language)
-
-
-def infer_format(job_type: str, forced: str | None, out: str | None) -> str:
-    """Return the result's format: the forced one, else that of the extension of `out`, else the job type's default."""
-    known = FORMATS[job_type]
+def choose_kind(renderers: Sequence[Renderer], file: str | None, forced: str | None) -> Kind:
+    """Return the kind that the daemon's renderers give a file whose name says nothing by itself. Raises UsageError."""
+    kind = find_other_kind(renderers, file or "", forced)
+    if kind is not None:
+        return kind
     if forced is not None:
-        wanted, origin = forced.lower().removeprefix("."), "--format"
-    else:
-        suffix = Path(out).suffix if out not in (None, STDOUT) else ""
-        wanted, origin = suffix.lower().removeprefix(".") or known[0], f"-o {out}"
+        others = [one.job_type for one in renderers if one.job_type not in FAMILIES]
+        more = f", and of the daemon {', '.join(others)}" if others else ""
+        raise UsageError(f"render knows no type {forced}", hint=f"it knows {known_types()}{more}")
+    known = sorted({*EXTENSIONS, *(extension for one in renderers for extension in one.extensions)})
+    raise UsageError(
+        f"cannot tell what {file} is from its name", hint=f"name it with --type JOB_TYPE, or use one of {' '.join(known)}"
+    )
+
+
+def infer_format(kind: Kind, forced: str | None, out: str | None) -> str | None:
+    """Return the result's format: the forced one, else that of the extension of `out`, else the kind's default.
+
+    None where the kind has no formats. Of a picture any is as likely as another: that must be named.
+    """
+    if not kind.formats:
+        if forced is not None:
+            raise UsageError(f"{_a(kind.job_type)} has no formats to choose from", hint="leave out --format")
+        return None
+    default = next(iter(kind.formats)) if kind.has_default else None
+    suffix = Path(out).suffix if out is not None and out != STDOUT else ""
     if forced is None and out is not None and not _is_plain_name(out):
-        wanted = wanted if wanted in known else known[0]  # a device or a folder: its name says nothing
-    if wanted not in known:
+        suffix = suffix if kind.find_format(suffix) else ""  # a device or a folder: its name says nothing
+    wanted, origin = (forced, "--format") if forced is not None else (suffix, f"-o {out}")
+    if not wanted:
+        if default is None:
+            known = ", ".join(kind.formats)
+            raise UsageError("the result's format must be named", hint=f"with -o FILE, or --format and one of {known}")
+        return default
+    found = kind.find_format(wanted)
+    if found is None:
+        shown = wanted.lower().removeprefix(".")
         raise UsageError(
-            f"a {job_type} cannot be made as {wanted} ({origin})", hint=f"choose one of {', '.join(known)} with --format"
+            f"{_a(kind.job_type)} cannot be made as {shown} ({origin})",
+            hint=f"choose one of {', '.join(kind.formats)} with --format",
         )
-    return wanted
+    return found
 
 
-def choose_target(file: str, out: str | None, result_format: str) -> Target:
-    """Return where the result goes. Raises UsageError when that cannot be written, or is the source itself."""
+def choose_target(file: str | None, out: str | None, kind: Kind, result_format: str | None) -> Target:
+    """Return where the result goes. Raises UsageError when that cannot be written, or is the source itself.
+
+    A folder as `out` takes all the files that the job makes.
+    """
+    name = stem_of(file, kind) + (kind.formats[result_format] if result_format is not None else kind.output)
     if out == STDOUT:
         target = Target(None)
     elif out is None:
-        if file == STDIN:
-            raise UsageError("a source from standard input has no name", hint="say where the result goes with -o FILE")
-        target = Target(Path(file).with_suffix(f".{result_format}"))
-    elif os.path.isdir(out):
-        target = Target(Path(out, Path(file if file != STDIN else "stdin").name).with_suffix(f".{result_format}"))
+        if file is None or file == STDIN:
+            raise UsageError("a source without a file has no name", hint="say where the result goes with -o FILE")
+        if not name.removeprefix(stem_of(file, kind)):
+            raise UsageError(f"{_a(kind.job_type)} may be several files", hint="say where they go with -o FOLDER")
+        target = Target(Path(file).parent / name)
+    elif os.path.isdir(out) or out.endswith("/"):
+        target = Target(Path(out, name), folder=Path(out))
     else:
         target = Target(Path(out))
     target.check()
-    if target.path is not None and file != STDIN and os.path.exists(target.path) and target.path.samefile(file):
+    if (
+        target.path is not None
+        and file not in (None, STDIN)
+        and os.path.exists(target.path)
+        and target.path.samefile(str(file))
+    ):
         raise UsageError(f"the result would overwrite the source {file}", hint="name another file with -o FILE")
     return target
+
+
+def stem_of(file: str | None, kind: Kind) -> str:
+    """Return what a result is called after its source: `flow.vl.json` is `flow`."""
+    if file is None or file == STDIN:
+        return kind.job_type if file is None else "stdin"
+    name = Path(file).name
+    return name[: -len(kind.extension)] if kind.extension else Path(file).stem
+
+
+def _a(job_type: str) -> str:
+    return f"{'an' if job_type[0] in 'aeiou' else 'a'} {job_type}"
 
 
 def check_file(file: str) -> None:
@@ -115,15 +127,24 @@ def check_file(file: str) -> None:
         raise UsageError(f"cannot read {file!r}: {error}") from None
 
 
-def read_source(file: str) -> str:
-    """Return the text of the source. Raises UsageError when it cannot be read or is not UTF-8."""
+def read_source(file: str, kind: Kind) -> str | bytes | Path:
+    """Return the text of the source; what is no text as bytes, or where they are. Raises UsageError.
+
+    A source is a text where the kind is a built-in one that takes text, and must then be UTF-8.
+    """
+    if kind.is_picture and file != STDIN:
+        return Path(file)
     try:
         content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from None
+    if kind.is_picture:
+        return content
     try:
         return content.decode("utf-8").removeprefix(_UTF8_BOM)
     except UnicodeDecodeError as error:
+        if kind.job_type not in TEXT_TYPES:
+            return content
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(
             f"{file} is not UTF-8 text: byte 0x{content[error.start]:02x} in line {line}",
@@ -132,8 +153,4 @@ def read_source(file: str) -> str:
 
 
 def _is_plain_name(out: str) -> bool:
-    return os.path.isfile(out) or not os.path.exists(out)
-
-
-def _known_types() -> str:
-    return ", ".join(f"{name} ({', '.join(languages)})" for name, languages in LANGUAGES.items())
+    return os.path.isfile(out) or not (os.path.exists(out) or out.endswith("/"))

@@ -9,23 +9,50 @@ from nexusd.contract.pauses import QueuePause
 from nexusd.domain.states import JobStatus
 
 
+class RendererLimits(Answer):
+    """What one job of a renderer may take."""
+
+    timeout_seconds: float = Field(description="Of an attempt, unless the job says another.")
+    memory_max_bytes: int = Field(description="Of each process.")
+    processes_max: int = Field(description="Threads count.")
+    slots: int = Field(description="How many of the daemon's slots a job takes.")
+    network: bool = Field(default=False, description="Whether it asks for the network.")
+
+
 class Renderer(Answer):
     """What this daemon can render. `inputSchema` is JSON Schema 2020-12."""
 
     job_type: str
     description: str
-    version: str
+    version: str = Field(description="ownVersion, and the tools with their versions.")
+    own_version: str = Field(default="", description="Another one may make other bytes of the same input.")
+    tools: dict[str, str | None] = Field(default_factory=dict, description="Packages and their versions; null: it is missing.")
     available: bool
-    unavailable_reason: str | None = None
+    unavailable_reason: str | None = Field(default=None, description="What to install.")
+    outputs: dict[str, str] = Field(default_factory=dict, description="The extensions of what it makes, with content types.")
     output_content_types: list[str]
+    extensions: dict[str, JsonObject] = Field(
+        default_factory=dict, description="The files that are sources for it, with the fields of the input that follow from it."
+    )
+    examples: dict[str, JsonObject] = Field(default_factory=dict, description="Inputs that work, by name, the plainest first.")
     default_timeout_seconds: float
+    limits: RendererLimits | None = None
     input_schema: JsonObject
+
+
+class PlugInProblem(Answer):
+    """A plug-in that should have brought a renderer, and did not."""
+
+    name: str = Field(description="Of the entry point.")
+    package: str | None = Field(default=None, description="The distribution that it came with.")
+    reason: str
 
 
 class RendererList(Answer):
     """Every renderer, by job type."""
 
     items: list[Renderer]
+    problems: list[PlugInProblem] = Field(default_factory=list, description="Plug-ins that were skipped at the start.")
 
 
 class Limits(Answer):

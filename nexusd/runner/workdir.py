@@ -14,7 +14,7 @@ import trio
 from nexusd.domain.ids import new_id
 from nexusd.errors import NotFound
 from nexusd.renderers.assets import asset_path, find_references, place
-from nexusd.renderers.job import INPUT_NAME, OUT_NAME
+from nexusd.renderers.job import INPUT_NAME, OUT_NAME, TEMPORARY_NAME
 from nexusd.storage import check_provider
 from nexusd.store import assets
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from nexusd.store.database import Database
     from nexusd.store.jobs import Claim
 
-TEMPORARY_NAME: Final = "tmp"
 SHOWN_MAX: Final = 100
 """A mount each, and as many words on a command line."""
 ENTRIES_MAX: Final = 100_000
