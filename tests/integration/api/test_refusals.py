@@ -52,7 +52,7 @@ ROUTES: Final = (
     Route(
         "GET",
         f"{IN_COMPANY}/content-jobs",
-        query=PAGE | {"status", "jobType", "sourceTaskId", "createdAfter", "createdBefore"},
+        query=PAGE | {"idPart", "status", "jobType", "sourceTaskId", "createdAfter", "createdBefore"},
     ),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}"),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/why"),
@@ -71,7 +71,7 @@ ROUTES: Final = (
     Route(
         "GET",
         f"{IN_COMPANY}/assets",
-        query=PAGE | {"sourceTaskId", "jobId", "namespace", "contentType", "sha256"},
+        query=PAGE | {"idPart", "sourceTaskId", "jobId", "namespace", "contentType", "sha256"},
     ),
     Route("GET", f"{IN_COMPANY}/source-tasks/{{source_task}}", query=PAGE),
     Route("GET", f"{IN_COMPANY}/assets/{{asset_id}}"),
