@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nexusctl.output.present import describe, event_line, format_age, format_job, format_jobs, format_size, format_status
+from nexusctl.output.present import describe, event_line, format_job, format_jobs, format_size, format_status
 from nexusctl.output.screen import Style
 from nexusctl.output.text import cell_width
 from nexusd.contract.jobs import Job, JobSummary
