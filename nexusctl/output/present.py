@@ -5,6 +5,7 @@ Owns which fields are shown, in what words and colours. Everything that came fro
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from nexusctl.output.table import Cell, format_table
@@ -71,7 +72,7 @@ def format_jobs(jobs: Sequence[JobSummary], style: Style) -> str:
     return format_table(["JOB", "STATUS", "TYPE", "AGE", "DETAIL"], rows, style)
 
 
-def format_job(job: Job, style: Style) -> str:
+def format_job(job: Job, style: Style, *, with_input: bool = False) -> str:
     """Return the details of `show`."""
     status = status_cell(job)
     fields = [
@@ -92,7 +93,8 @@ def format_job(job: Job, style: Style) -> str:
         ("finished", format_moment(job.finished_at, style)),
         ("attempts", f"{job.attempts_used} of {job.max_attempts} used" if job.attempt else None),
         *(("", _attempt_line(attempt)) for attempt in job.attempts),
-        *(("result" if asset.id == job.result_asset_id else "asset", asset_line(asset)) for asset in job.assets),
+        *(("result" if asset.id == job.result_asset_id else "asset", _made_line(asset)) for asset in job.assets),
+        ("input", clean(json.dumps(job.input, ensure_ascii=False, indent=2)) if with_input else None),
     ]
     return format_fields(fields, style)
 
@@ -150,6 +152,17 @@ def asset_line(asset: Asset) -> str:
     """Return an asset on one line."""
     name = f" {clean_line(asset.original_filename)}" if asset.original_filename else ""
     return f"{clean_line(asset.id)} {clean_line(asset.content_type)}, {format_size(asset.byte_size)}{name}"
+
+
+def _made_line(asset: Asset) -> str:
+    """Return an asset and, on a line of its own, what made it."""
+    made = asset.provenance
+    if made is None:
+        return asset_line(asset)
+    tools = "".join(f", {name} {version}" for name, version in sorted(made.tools.items()))
+    size = f", {made.width} x {made.height}" if made.width is not None and made.height is not None else ""
+    pages = f", {made.pages} pages" if made.pages is not None else ""
+    return f"{asset_line(asset)}\n" + clean_line(f"{made.job_type} {made.renderer_version}{tools}{size}{pages}")
 
 
 def event_line(job: JobSummary, style: Style) -> str:

@@ -11,6 +11,7 @@ import pytest
 from nexusctl.output.present import describe, event_line, format_job, format_jobs, format_size, format_status
 from nexusctl.output.screen import Style
 from nexusctl.output.text import cell_width
+from nexusctl.output.times import format_age
 from nexusd.contract.jobs import Job, JobSummary
 from nexusd.contract.status import Status
 from tests.unit.nexusctl import documents
