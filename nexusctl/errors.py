@@ -126,7 +126,7 @@ class AssetsDamaged(NexusctlError):
     slug = "assets-damaged"
 
 
-class TimedOut(NexusctlError):
+class TimedOut(NexusctlError, TimeoutError):
     """The time that was given is over. What was waited for goes on."""
 
     exit_code = ExitCode.TIMED_OUT

@@ -66,7 +66,8 @@ def _result_of(session: Session, nexus: Nexus, job: JobSummary) -> Asset:
         return nexus.get_asset(job.result_asset_id)
     if job.status.is_terminal:
         hint = f"see why with: {session.suggest('why', job.id)}"
-        raise JobNotDone(f"job {job.id} is {job.status} and has no result", slug=str(job.error_code or "no_output"), hint=hint)
+        what = "was cancelled" if job.status == "cancelled" else str(job.status)
+        raise JobNotDone(f"job {job.id} {what} and has no result", slug=str(job.error_code or "no_output"), hint=hint)
     hint = f"wait for it with: {session.suggest('wait', job.id)}"
     raise JobNotDone(f"job {job.id} is {job.status}, so there is nothing to open yet", slug="not-finished", hint=hint)
 

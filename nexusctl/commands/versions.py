@@ -40,12 +40,8 @@ def _ask_version(nexus: Nexus) -> str | None:
     from nexusctl.client import calls
 
     try:
-        version = json.loads(nexus.send_once(calls.status()))["version"]
-    except (NexusctlError, OSError, ValueError, KeyError, TypeError):
-        return None
-    except Exception as error:  # of the transport: whatever it is, the error that is being explained matters more
-        if not type(error).__module__.startswith("httpx"):
-            raise
+        version = json.loads(nexus.send(calls.status()))["version"]
+    except (NexusctlError, ValueError, KeyError, TypeError):  # the error that is being explained matters more
         return None
     return version if isinstance(version, str) else None
 

@@ -55,7 +55,7 @@ def wait_jobs(
             f"not waiting any more; {len(waiting)} jobs go on", hint=f"wait on with: {session.suggest('wait', *waiting)}"
         ) from None
     if failed:
-        raise _not_done(session, failed, len(job_ids))
+        raise _not_done(session, failed, 1 if first_only else len(job_ids))
 
 
 def iter_ended(nexus: Nexus, job_ids: Sequence[str]) -> Iterator[tuple[bytes, Job]]:

@@ -34,6 +34,10 @@ HEAVY = ("httpx", "rich", "trio", "sqlmodel", "sqlalchemy", "fastapi", "markdown
         (["render", "f.d2", "--no-start", "--verbose"], ["--no-start", "--verbose", "render", "f.d2"]),
         (["show", "--", "--verbose"], ["show", "--", "--verbose"]),
         (["ls", "--socket"], ["--socket", "ls"]),
+        (["ls", "--timeout", "5"], ["--timeout", "5", "ls"]),
+        (["wait", "--timeout", "5", "--company", "x", "j"], ["--company", "x", "wait", "--timeout", "5", "j"]),
+        (["--timeout", "3", "submit", "--timeout=5"], ["--timeout", "3", "submit", "--timeout=5"]),
+        (["--company", "wait", "ls", "--timeout", "5"], ["--company", "wait", "--timeout", "5", "ls"]),
         ([], []),
     ],
 )
