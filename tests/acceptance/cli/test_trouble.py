@@ -30,6 +30,16 @@ FLOW = "a -> b: hello\nb -> c\n"
         ["pause", "x", "--drain"],
         ["resume"],
         ["status"],
+        ["task", "x"],
+        ["wait", "x"],
+        ["wait", "x", "y"],
+        ["open", "x"],
+        ["events"],
+        ["events", "-f"],
+        ["company", "ls"],
+        ["company", "show", "x"],
+        ["company", "add", "x"],
+        ["show", "-"],
     ],
 )
 def test_without_a_daemon_and_without_a_start_every_verb_says_how_to_start_one(home: Home, arguments: list[str]) -> None:
