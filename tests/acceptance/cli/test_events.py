@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
-from pydantic import BaseModel
 
 from nexusd.contract.events import AssetEvent, EventType, JobEvent, ProgressEvent
 from tests.acceptance.cli.home import Home, finish, open_gate, wait_line
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +28,7 @@ def check(lines: list[str]) -> list[int]:
     numbers = []
     for line in lines:
         event = json.loads(line)
-        model: type[BaseModel] = MODELS.get(event["event"], JobEvent)
+        model = MODELS.get(event["event"], JobEvent)
         model.model_validate(event)
         numbers.append(event["id"])
     return numbers
