@@ -96,14 +96,15 @@ def hoist(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with the global options in front; what follows `--` stays, and what is the verb's own."""
     front: list[str] = []
     rest: list[str] = []
-    own: tuple[str, ...] = ()
+    own: tuple[str, ...] | None = None
     remaining = iter(arguments)
     for argument in remaining:
         name = argument.partition("=")[0]
         if argument == "--":
             rest += [argument, *remaining]
-        elif name in own or not (argument in _FLAGS or name in _VALUED):
-            own = own or OWN.get(argument, ())
+        elif name in (own or ()) or not (argument in _FLAGS or name in _VALUED):
+            if own is None and not argument.startswith("-"):  # the verb
+                own = OWN.get(argument, ())
             rest.append(argument)
         elif argument in _VALUED:
             front += [argument, *(value for value in (next(remaining, None),) if value is not None)]

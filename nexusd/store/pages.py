@@ -52,6 +52,8 @@ def _fitting(table: Table, wanted: PageWanted, id_part: str) -> Iterator[tuple[C
     if part.beginning is not None:
         yield table.c.id >= part.beginning, table.c.id < part.beginning + _ABOVE_ANY_DIGIT
     if part.ending is not None:
-        newest = select(table.c.id).where(table.c.company_id == wanted.company_id).order_by(table.c.id.desc())
-        oldest = func.coalesce(newest.offset(ENDINGS_AMONG - 1).limit(1).scalar_subquery(), "")
-        yield table.c.id >= oldest, func.substr(table.c.id, -len(part.ending)) == part.ending
+        ids = select(table.c.id).where(table.c.company_id == wanted.company_id)
+        oldest = ids.order_by(table.c.id.desc()).offset(ENDINGS_AMONG - 1).limit(1).scalar_subquery()
+        ends_so = func.substr(table.c.id, -len(part.ending)) == part.ending
+        # by themselves, so that the index of ids alone is read, and no row but those that fit
+        yield (table.c.id.in_(ids.where(table.c.id >= func.coalesce(oldest, ""), ends_so)),)

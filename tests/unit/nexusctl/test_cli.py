@@ -35,6 +35,7 @@ HEAVY = ("httpx", "rich", "trio", "sqlmodel", "sqlalchemy", "fastapi", "markdown
         (["show", "--", "--verbose"], ["show", "--", "--verbose"]),
         (["ls", "--socket"], ["--socket", "ls"]),
         (["ls", "--timeout", "5"], ["--timeout", "5", "ls"]),
+        (["show", "wait", "--timeout", "5"], ["--timeout", "5", "show", "wait"]),
         (["wait", "--timeout", "5", "--company", "x", "j"], ["--company", "x", "wait", "--timeout", "5", "j"]),
         (["--timeout", "3", "submit", "--timeout=5"], ["--timeout", "3", "submit", "--timeout=5"]),
         (["--company", "wait", "ls", "--timeout", "5"], ["--company", "wait", "--timeout", "5", "ls"]),
