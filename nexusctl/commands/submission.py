@@ -46,6 +46,26 @@ class Batch:
             yield part
 
 
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What the command line says of an input: the whole, fields as JSON, and fields as text."""
+
+    whole: str | None = None
+    values: Sequence[str] = ()
+    texts: Sequence[str] = ()
+
+
+def read_batch(job_type: str, fields: Fields, given: dict[str, Any], key: str | None) -> Batch:
+    """Return one job, or where the job type is `-` or `@FILE` those of its lines. Raises UsageError."""
+    if key is not None:
+        check_key(key)
+    if not job_type.startswith((STDIN, "@")):
+        return Batch([make_submission(job_type, compose_input(fields), given)], key)
+    if fields != Fields(None, [], []):
+        raise UsageError("each of many jobs has its own input", hint="leave out --input and the fields, or name a job type")
+    return Batch(read_jobs(job_type, given), key, is_many=True)
+
+
 def make_submission(job_type: str, job_input: dict[str, Any], given: dict[str, Any]) -> JobSubmission:
     """Return the submission; `given` are its other fields. Raises UsageError that names each wrong one."""
     try:
@@ -74,18 +94,22 @@ def read_jobs(where: str, given: dict[str, Any]) -> list[JobSubmission]:
     return found
 
 
-def compose_input(text: str | None, fields: Sequence[str], texts: Sequence[str]) -> dict[str, Any]:
+def compose_input(fields: Fields) -> dict[str, Any]:
     """Return the input that `--input`, `--field` and `--raw-field` make together. Raises UsageError."""
-    if text is None and not fields and not texts:
+    if fields == Fields(None, [], []):
         raise UsageError("a job has an input", hint="give --input INPUT, or its fields with --field NAME=VALUE")
-    found = {} if text is None else read_input(text)
-    for option, assignments in (("--field", fields), ("--raw-field", texts)):
-        for assignment in assignments:
-            name, equals, value = assignment.partition("=")
-            if not name or not equals:
-                raise UsageError(f"{option} {assignment!r} is not NAME=VALUE")
-            found[name] = value if option == "--raw-field" else _read_value(value)
-    return found
+    found = {} if fields.whole is None else read_input(fields.whole)
+    for assignment in fields.values:
+        name, value = _split(assignment, "--field")
+        found[name] = _read_value(value)
+    return found | dict(_split(assignment, "--raw-field") for assignment in fields.texts)
+
+
+def _split(assignment: str, option: str) -> tuple[str, str]:
+    name, equals, value = assignment.partition("=")
+    if not name or not equals:
+        raise UsageError(f"{option} {assignment!r} is not NAME=VALUE")
+    return name, value
 
 
 def read_input(text: str) -> dict[str, Any]:

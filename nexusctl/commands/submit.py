@@ -58,31 +58,18 @@ def run(
     A line of many is what the API takes: {"jobType": "diagram", "input": {...}, "priority": 1}; the options say what a line
     leaves out. A thousand at a time are stored, all or none. With --json: one line for each job.
     """
-    from nexusctl.commands.submission import Batch, check_key, compose_input, make_submission, read_jobs
-    from nexusctl.errors import UsageError
+    from nexusctl.commands.submission import Fields, read_batch
     from nexusctl.output.forms import Form
 
     session: Session = context.obj
     screen = session.screen(quiet=quiet)
-    said = {
-        "source_task_id": source_task,
-        "priority": priority,
-        "timeout_seconds": timeout,
-        "max_attempts": max_attempts,
-    }
+    said = {"source_task_id": source_task, "priority": priority, "timeout_seconds": timeout, "max_attempts": max_attempts}
     given = {name: value for name, value in said.items() if value is not None}
-    if key is not None:
-        check_key(key)
-    if is_many := job_type.startswith(("-", "@")):
-        if job_input is not None or fields or texts:
-            raise UsageError("each of many jobs has its own input", hint="leave out --input and the fields, or name a job type")
-        submissions = read_jobs(job_type, given)
-    else:
-        submissions = [make_submission(job_type, compose_input(job_input, fields or [], texts or []), given)]
+    batch = read_batch(job_type, Fields(job_input, fields or [], texts or []), given, key)
     with session.connect(screen) as nexus:
         from nexusctl.commands.submitting import submit_all
 
-        ids = submit_all(nexus, screen, Batch(submissions, key, is_many=is_many), as_json=as_json, silent=wait and not quiet)
+        ids = submit_all(nexus, screen, batch, as_json=as_json, silent=wait and not quiet)
         if wait:
             from nexusctl.commands.waiting import wait_jobs
 

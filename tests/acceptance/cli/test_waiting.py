@@ -30,10 +30,11 @@ def test_wait_for_any_ends_with_the_first_and_a_timeout_with_124(shared: Home) -
     gates = [shared.new_gate(f"gate-{number}") for number in range(2)]
     jobs = [shared.submit_gate(gate) for gate in gates]
     for arguments in (jobs[:1], jobs, ["--any", *jobs]):
-        done = shared.run("wait", "--timeout", "0.5", *arguments)
+        done = shared.run("wait", "--timeout", "0.5", "--verbose", *arguments)
         assert (done.returncode, done.stdout) == (124, ""), arguments
-        assert "not over" in done.stderr
-        assert f"wait on with: nexusctl wait {jobs[0]}" in done.stderr
+        assert "[timed-out]" in done.stderr
+    long = shared.run("wait", "--timeout", "5", *jobs)
+    assert long.stderr == f"nexusctl: 2 of 2 jobs are not over\n  wait on with: nexusctl wait {jobs[0]} {jobs[1]}\n"
     waiting = shared.start("wait", "--any", *jobs, "--format", "{id} {status}")
     shared.run("cancel", jobs[1])
     code, out, err = finish(waiting)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nexusctl.commands.submission import Batch, compose_input, make_submission, read_jobs
+from nexusctl.commands.submission import Batch, Fields, compose_input, make_submission, read_jobs
 from nexusctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def test_fields_make_an_input(tmp_path: Path) -> None:
     file = tmp_path / "flow.d2"
     file.write_text("a -> b\n")
     fields = [f"source=@{file}", "count=3", 'deep={"a": [1]}', "plain=a=b", "no=null", "bad={"]
-    assert compose_input('{"count": 1, "kept": true}', fields, ["count=4", "text=@nothing"]) == {
+    assert compose_input(Fields('{"count": 1, "kept": true}', fields, ["count=4", "text=@nothing"])) == {
         "count": "4",
         "kept": True,
         "source": "a -> b\n",
@@ -35,12 +35,12 @@ def test_fields_make_an_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", ["", "=x", "name", "a=@/no/such/file"])
 def test_what_is_no_field_is_a_usage_error(field: str) -> None:
     with pytest.raises(UsageError):
-        compose_input(None, [field], [])
+        compose_input(Fields(None, [field], []))
 
 
 def test_a_job_without_an_input_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="a job has an input"):
-        compose_input(None, [], [])
+        compose_input(Fields(None, [], []))
 
 
 def read_lines(monkeypatch: pytest.MonkeyPatch, text: str, **given: object) -> list[dict[str, object]]:
