@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nexusctl.client import calls
 from nexusctl.errors import Interrupted, JobNotDone, TimedOut
 from nexusctl.output.present import describe, status_cell
-from nexusctl.output.text import clean_line
+from nexusctl.output.text import clean_line, wrap
 from nexusd.contract.events import EventType, JobEvent, SnapshotEndEvent
 
 if TYPE_CHECKING:
@@ -100,9 +100,10 @@ def _write(screen: Screen, form: Form, body: bytes, job: Job) -> None:
 
 
 def ended_line(job: Job, style: Style) -> str:
-    """Return a job that is over, on one line."""
+    """Return a job that is over, on one line where there is room."""
     status = status_cell(job)
-    return f"{clean_line(job.id)} {style.paint(status.text, status.colour)} {describe(job)}".rstrip()
+    text = "\n".join(wrap(f"{clean_line(job.id)} {status.text} {describe(job)}".rstrip(), style.width, indent="  "))
+    return text.replace(status.text, style.paint(status.text, status.colour), 1)
 
 
 def _not_done(session: Session, failed: Sequence[Job], count: int) -> JobNotDone:

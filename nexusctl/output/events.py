@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nexusctl.output.present import STATUS_COLOURS, describe, format_size
 from nexusctl.output.templates import Fields, fields_of
-from nexusctl.output.text import clean_line
+from nexusctl.output.text import clean_line, wrap
 from nexusctl.output.times import format_moment
 from nexusd.contract.events import AssetEvent, JobEvent, LaggingEvent, ProgressEvent, ResetEvent, SnapshotEndEvent
 
@@ -23,16 +23,20 @@ def event_fields() -> Fields:
 
 
 def event_text(number: int | None, name: str, data: BaseModel, style: Style) -> str:
-    """Return an event on one line: its id, when, what, of which job or asset, and what there is to know."""
-    parts = " ".join(part for part in _parts(name, data, style) if part)
-    return f"{'-' if number is None else number} {parts}"
+    """Return an event on one line: its id, when, what, of which job or asset, and what there is to know.
+
+    In a terminal that is too narrow, on several.
+    """
+    parts = ["-" if number is None else str(number), *_parts(name, data, style)]
+    text = "\n".join(wrap(" ".join(part for part in parts if part), style.width, indent="  "))
+    colour = STATUS_COLOURS.get(data.job.status) if isinstance(data, JobEvent) else None
+    return text.replace(name, style.paint(name, colour), 1)
 
 
 def _parts(name: str, data: BaseModel, style: Style) -> tuple[str | None, ...]:
     if isinstance(data, JobEvent):
         job = data.job
-        painted = style.paint(name, STATUS_COLOURS.get(job.status))
-        return format_moment(data.created_at, style), painted, clean_line(data.job_id), clean_line(job.job_type), describe(job)
+        return format_moment(data.created_at, style), name, clean_line(data.job_id), clean_line(job.job_type), describe(job)
     if isinstance(data, ProgressEvent):
         told = f"{data.progress:.0%} {clean_line(data.message or '')}".strip()
         return format_moment(data.created_at, style), name, clean_line(data.job_id), told

@@ -49,8 +49,9 @@ def test_what_happened_is_listed_from_any_place(home: Home) -> None:
     assert done.stdout.splitlines() == [f"asset.created {first}", f"content_job.done {first}"]
     assert home.run("company", "add", "other").returncode == 0
     assert home.run("events", "--company", "other").stdout == ""
-    _, narrow = home.run_in_terminal("events", "--since", "8", columns=40)
+    _, narrow = home.run_in_terminal("events", "--since", "8", columns=40, NO_COLOR="1")
     assert second in narrow
+    assert max(map(len, narrow.splitlines())) <= 40
 
 
 def test_what_happens_is_followed_over_the_death_of_the_daemon(home: Home) -> None:

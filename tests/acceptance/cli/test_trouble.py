@@ -221,7 +221,7 @@ def test_without_permission_to_start_a_dead_daemon_is_waited_for(home: Home) -> 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["ls", "--json"], ["--help"], ["status"], ["version"], ["version", "--json"]],
+    [["ls", "--json"], ["--help"], ["status"], ["version"], ["version", "--json"], ["events", "-f", "--since", "0"]],
 )
 def test_a_reader_that_leaves_is_no_news(shared: Home, arguments: list[str]) -> None:
     reader, writer = os.pipe()
