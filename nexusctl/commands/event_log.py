@@ -89,19 +89,27 @@ def print_events(session: Session, nexus: Nexus, screen: Screen, form: Form, wan
 
 def _iter_events(nexus: Nexus, wanted: Wanted, job_id: str | None) -> Iterator[StreamEvent]:
     status = nexus.status()
+    follow = wanted.follow
+    after = None if not follow or wanted.since is not None else status.last_event_id
+    if job_id is not None and nexus.get_job(job_id).status.is_terminal:  # looked at after the place was taken: no end is missed
+        follow, status = False, nexus.status()
     highest, oldest = status.last_event_id, status.events.pruned_through
-    after = _find_place(nexus, wanted, oldest, highest)
-    if not wanted.follow:
-        company_id = _company_id(nexus)
-        events = _iter_up_to(nexus, max(after, oldest), highest)
-        yield from (event for event in events if _is_wanted(event, wanted.types, company_id, job_id))
+    if after is None:
+        after = _find_place(nexus, wanted, oldest, highest)
+    if follow:
+        yield from _follow(nexus, wanted.types, after, job_id)
         return
-    ended = job_id is not None and after >= highest and nexus.get_job(job_id).status.is_terminal
-    types = None if wanted.types is None else sorted(wanted.types | (_ENDS if job_id is not None else frozenset()))
-    if ended:
-        return
+    company_id = _company_id(nexus)
+    for event in _iter_up_to(nexus, max(after, oldest), highest):
+        if _is_wanted(event, wanted.types, company_id, job_id):
+            yield event
+
+
+def _follow(nexus: Nexus, wanted: frozenset[str] | None, after: int, job_id: str | None) -> Iterator[StreamEvent]:
+    """Follow the company, or one job that is not over to its end, whose types are then asked for as well."""
+    types = None if wanted is None else sorted(wanted | (_ENDS if job_id is not None else frozenset()))
     for event in nexus.follow_company(types=types, after=after):
-        if _is_wanted(event, wanted.types, None, job_id):
+        if _is_wanted(event, wanted, None, job_id):
             yield event
         if isinstance(event.data, JobEvent) and event.data.job_id == job_id and event.data.job.status.is_terminal:
             return
@@ -115,7 +123,7 @@ def _find_place(nexus: Nexus, wanted: Wanted, oldest: int, highest: int) -> int:
     if isinstance(wanted.since, int):
         return wanted.since
     if wanted.since is None:
-        return highest if wanted.follow else max(oldest, highest - LATEST)
+        return max(oldest, highest - LATEST)
     return find_moment(nexus, wanted.since, oldest, highest)
 
 
@@ -125,8 +133,10 @@ def find_moment(nexus: Nexus, moment: datetime, oldest: int, highest: int) -> in
     while low < high:
         middle = (low + high) // 2
         with closing(_generator(nexus.follow_all(after=middle))) as events:
-            event = next((each for each in events if each.id is not None), None)
-        if event is None or event.id is None or _created_at(event) >= moment:
+            event = next(events)
+        if isinstance(event.data, ResetEvent):  # pruned meanwhile
+            low = min(high, max(middle + 1, event.data.oldest_available - 1))
+        elif event.id is None or _created_at(event) >= moment:
             high = middle
         else:
             low = event.id
