@@ -132,16 +132,17 @@ def build(arguments: Sequence[str]) -> typer.Typer:
             groups[group] = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
             app.add_typer(groups[group], name=group, help=GROUPS[group])
         place = groups.get(group, app)
-        place.command(name, short_help=module.SHORT_HELP, epilog=_epilog(module.EXAMPLES))(
+        place.command(name, short_help=module.SHORT_HELP, epilog=_epilog(verb, module.EXAMPLES))(
             _guarded(module.run, settled=verb not in UNSETTLED)
         )
     return app
 
 
-def _epilog(examples: Sequence[str]) -> str:
+def _epilog(verb: str, examples: Sequence[str]) -> str:
     shown = "".join(f"\n  {example}" for example in examples)
     # \b keeps the formatter from filling the lines of a paragraph.
-    return f"\b\nExamples:{shown}\n\nGlobal options ({', '.join((*_VALUED, *_FLAGS))}) may stand here too."
+    options = ", ".join(option for option in (*_VALUED, *_FLAGS) if option not in OWN.get(verb, ()))
+    return f"\b\nExamples:{shown}\n\nGlobal options ({options}) may stand here too."
 
 
 def _verbs_in(arguments: Sequence[str]) -> Sequence[str]:
