@@ -2,6 +2,7 @@
 
 NexusctlError
 ├── UsageError     2    the command line, or a file it names, cannot be used; nothing was contacted
+│   └── Ambiguous  2    a part of an id fits several jobs or assets; nothing was done
 ├── Unreachable    3    no daemon answers, or one that must not be trusted does
 ├── Refused        4    the daemon answered with a problem document
 ├── BadAnswer      4    the daemon answered something that is not this protocol
@@ -9,6 +10,7 @@ NexusctlError
 ├── JobLost        1    the job is done, but its result cannot be written
 ├── NotDrained     1    the pause was lifted while jobs still ran
 ├── AssetsDamaged  1    assets have no whole file in the store
+├── TimedOut     124    what was waited for has not come in time
 └── Interrupted  130    Ctrl-C; what was submitted goes on
 
 Owns no printing: `cli` prints `str(error)` as the line that says what, and `hint` as the line that says what to do. `slug` is a
@@ -29,6 +31,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     REFUSED = 4
+    TIMED_OUT = 124  # what timeout(1) says
     INTERRUPTED = 130
     BROKEN_PIPE = 141  # 128 + SIGPIPE: what any program says whose reader went away
     TERMINATED = 143
@@ -50,6 +53,12 @@ class UsageError(NexusctlError):
 
     exit_code = ExitCode.USAGE
     slug = "usage"
+
+
+class Ambiguous(UsageError):
+    """What was meant cannot be told; the hint lists what it may be."""
+
+    slug = "ambiguous"
 
 
 class Unreachable(NexusctlError):
@@ -115,6 +124,13 @@ class AssetsDamaged(NexusctlError):
 
     exit_code = ExitCode.NOT_DONE
     slug = "assets-damaged"
+
+
+class TimedOut(NexusctlError, TimeoutError):
+    """The time that was given is over. What was waited for goes on."""
+
+    exit_code = ExitCode.TIMED_OUT
+    slug = "timed-out"
 
 
 class Interrupted(NexusctlError):

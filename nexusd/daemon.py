@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from nexusd.renderers.registry import Registry
+    from nexusd.runner.spares import Spare
     from nexusd.settings import Settings
     from nexusd.storage import Provider
     from nexusd.store.database import Database
@@ -270,23 +271,6 @@ def _make_services(
     feed = Feed(database, hub)
     jobs = JobService(database, known, catalogue, circumstances, hub)
     running = circumstances.limits
-    limits = contract.Limits(
-        running_jobs=running.total,
-        running_jobs_per_company=running.per_company,
-        slots_per_type={job_type: slots for job_type, slots in running.slots_per_job_type.items() if slots > 1},
-        body_max_bytes=BODY_MAX_BYTES,
-        batch_max_bytes=BATCH_MAX_BYTES,
-        attachment_max_bytes=settings.attachment_max_bytes,
-        generated_asset_max_bytes=settings.generated_asset_max_bytes,
-        write_queue_length=settings.write_queue_length,
-        connections=settings.connections,
-        log_max_bytes=settings.log_max_bytes,
-        spares_per_type={spec.job_type: bound for spec in workshop.registry if (bound := spares.bound(spec)) > 0},
-        spare_idle_seconds=settings.spare_idle_seconds,
-        spares_memory_max_bytes=settings.spares_memory_max_bytes,
-        event_retention_seconds=settings.event_retention_seconds,
-        event_retention_count=settings.event_retention_count,
-    )
     held = workshop.containment
     containment = contract.Containment(level=held.level.value, processes=held.process_bound, refused=dict(held.refusals))
     return Services(
@@ -306,22 +290,43 @@ def _make_services(
         status=StatusService(
             database,
             hub,
-            limits,
+            _describe_limits(settings, workshop, spares, running),
             containment,
             circumstances,
             listener.path,
             settings.state_directory,
             requests_open=lambda: activity.requests_open,
-            list_spares=lambda: [
-                contract.SpareState(
-                    job_type=spare.kind.job_type,
-                    engine=spare.kind.engine,
-                    warm=spare.memory_bytes is not None,
-                    memory_bytes=spare.memory_bytes,
-                )
-                for spare in spares
-            ],
+            list_spares=lambda: [_describe_spare(spare) for spare in spares],
         ),
+    )
+
+
+def _describe_limits(settings: Settings, workshop: Workshop, spares: Spares, running: RunningLimits) -> contract.Limits:
+    return contract.Limits(
+        running_jobs=running.total,
+        running_jobs_per_company=running.per_company,
+        slots_per_type={job_type: slots for job_type, slots in running.slots_per_job_type.items() if slots > 1},
+        body_max_bytes=BODY_MAX_BYTES,
+        batch_max_bytes=BATCH_MAX_BYTES,
+        attachment_max_bytes=settings.attachment_max_bytes,
+        generated_asset_max_bytes=settings.generated_asset_max_bytes,
+        write_queue_length=settings.write_queue_length,
+        connections=settings.connections,
+        log_max_bytes=settings.log_max_bytes,
+        spares_per_type={spec.job_type: bound for spec in workshop.registry if (bound := spares.bound(spec)) > 0},
+        spare_idle_seconds=settings.spare_idle_seconds,
+        spares_memory_max_bytes=settings.spares_memory_max_bytes,
+        event_retention_seconds=settings.event_retention_seconds,
+        event_retention_count=settings.event_retention_count,
+    )
+
+
+def _describe_spare(spare: Spare) -> contract.SpareState:
+    return contract.SpareState(
+        job_type=spare.kind.job_type,
+        engine=spare.kind.engine,
+        warm=spare.memory_bytes is not None,
+        memory_bytes=spare.memory_bytes,
     )
 
 

@@ -54,7 +54,7 @@ def see(file: Path) -> list[Image.Image]:
         return [Image.open(file).convert("RGBA")]
     if file.suffix in {".mp4", ".webm"}:
         with av.open(str(file)) as film:
-            frames = [Image.fromarray(frame.to_ndarray(format="rgb24")) for frame in film.decode(video=0)]
+            frames: list[Image.Image] = [frame.to_image() for frame in film.decode(video=0)]  # type: ignore[no-untyped-call]
         return [frames[len(frames) // 4], frames[len(frames) * 3 // 4]]
     painted = file.with_suffix(".seen.png")
     if file.suffix == ".pdf":
