@@ -1,10 +1,7 @@
 """`nexusctl render`: a file in, the finished asset out."""
 
-import hashlib
-import json
-import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,18 +9,12 @@ from nexusctl.commands.options import Json, Quiet, SourceTask
 
 if TYPE_CHECKING:
     from nexusctl.client.nexus import Nexus
-    from nexusctl.commands.references import References
+    from nexusctl.client.references import References
     from nexusctl.commands.session import Session
-    from nexusctl.commands.source import Kind
+    from nexusctl.kinds import Kind
     from nexusctl.output.files import Target
     from nexusctl.output.screen import Screen
-    from nexusd.contract.assets import Asset
     from nexusd.contract.jobs import Job, JobSubmission, JobSummary
-
-INLINE_MAX_BYTES = 900 * 1024
-"""What a source may take in the body, encoded; the daemon takes bodies up to 1 MiB."""
-
-_HASH_CHUNK_BYTES = 1024 * 1024
 
 SHORT_HELP = "Render a file and write the result."
 EXAMPLES = (
@@ -55,6 +46,7 @@ def run(
     Starts a daemon when none answers, sends local images that the document uses, follows the job, and prints the path of
     the result. Ctrl-C detaches; the job goes on.
     """
+    from nexusctl.client.material import Material
     from nexusctl.commands.source import check_file, choose_target, infer_format, infer_kind, read_source
     from nexusctl.commands.submission import make_submission
     from nexusctl.errors import UsageError
@@ -73,67 +65,20 @@ def run(
     given = {} if source_task is None else {"source_task_id": source_task}
     make_submission(kind.job_type, {}, given)  # a wrong option is refused before anything is contacted
     with session.connect(screen) as nexus:
-        job_input = _prepare(nexus, kind, source, wanted, file, references)
+        job_input = nexus.prepare(Material(kind, source, wanted, Path(file).name, references.files))
         submission = make_submission(kind.job_type, job_input, given)
         job = _submit_and_follow(session, nexus, screen, submission, title=Path(file).name)
         _finish(session, nexus, screen, job, target, as_json=as_json)
 
 
 def _find_references(kind: "Kind", source: str, file: str, screen: "Screen") -> "References":
-    from nexusctl.commands.references import find_references
+    from nexusctl.client.references import find_references
 
     folder = Path(file).parent if file != "-" else Path()
     references = find_references(kind.language, source, folder)
     for line in references.skipped:
         screen.note(f"not sent along: {line}")
     return references
-
-
-def _prepare(nexus: "Nexus", kind: "Kind", source: str, wanted: str, file: str, references: "References") -> dict[str, Any]:
-    """Upload what must be uploaded, and return the job's input."""
-    from nexusctl.commands.source import CONTENT_TYPES
-    from nexusd.contract.assets import ASSET_REFERENCE_KEY
-
-    job_input: dict[str, Any] = {"language": kind.language, "source": source, "format": wanted}
-    if len(json.dumps(source, ensure_ascii=False).encode()) > INLINE_MAX_BYTES:
-        asset = _have_asset(nexus, source.encode(), Path(file).name, CONTENT_TYPES[kind.language])
-        job_input["source"] = {ASSET_REFERENCE_KEY: asset.id}
-    if references.files:
-        job_input["files"] = {
-            key: {ASSET_REFERENCE_KEY: _have_asset(nexus, path, Path(key).name, _content_type(key)).id}
-            for key, path in references.files.items()
-        }
-    return job_input
-
-
-def _have_asset(nexus: "Nexus", body: bytes | Path, filename: str, content_type: str) -> "Asset":
-    """Return an asset with that content: one the daemon has already, else a new one."""
-    from nexusctl.errors import Refused
-
-    existing = nexus.find_assets(sha256=_sha256(body)).items
-    if existing:
-        return existing[0]
-    try:
-        return nexus.upload_asset(body, filename=filename, content_type=content_type)
-    except Refused as refused:
-        raise Refused(
-            f"cannot send {filename}: {refused}", slug=refused.slug, status=refused.status, hint=refused.hint
-        ) from None
-
-
-def _sha256(body: bytes | Path) -> str:
-    digest = hashlib.sha256()
-    if isinstance(body, bytes):
-        digest.update(body)
-    else:
-        with body.open("rb") as file:
-            while chunk := file.read(_HASH_CHUNK_BYTES):
-                digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _content_type(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def _submit_and_follow(

@@ -9,61 +9,31 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from nexusctl.errors import UsageError
+from nexusctl.kinds import EXTENSIONS, FORMATS, Kind, find_kind, known_types
 from nexusctl.output.files import STDOUT, Target
 
 STDIN: Final = "-"
-FORMATS: Final = {"diagram": ("svg", "png", "pdf"), "document": ("pdf",)}  # the first is the default
-LANGUAGES: Final = {"diagram": ("d2",), "document": ("markdown", "typst")}  # the first is the default
-EXTENSIONS: Final = {
-    ".d2": ("diagram", "d2"),
-    ".md": ("document", "markdown"),
-    ".markdown": ("document", "markdown"),
-    ".typ": ("document", "typst"),
-}
-CONTENT_TYPES: Final = {
-    "d2": "text/plain; charset=utf-8",
-    "markdown": "text/markdown; charset=utf-8",
-    "typst": "text/plain; charset=utf-8",
-}
 _UTF8_BOM: Final = "\ufeff"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a source is: a job type and one of its languages."""
-
-    job_type: str
-    language: str
 
 
 def infer_kind(file: str, forced: str | None) -> Kind:
     """Return the kind of a file. `forced` is a job type (`document`), a language (`typst`), or both (`document/typst`)."""
-    by_name = EXTENSIONS.get(Path(file).suffix.lower())
+    kind = find_kind(file, forced)
+    if kind is not None:
+        return kind
     if forced is None:
-        if by_name is None:
-            known = " ".join(EXTENSIONS)
-            raise UsageError(
-                f"cannot tell what {file} is from its name", hint=f"name it with --type diagram|document, or use {known}"
-            )
-        return Kind(*by_name)
-    job_type, _, language = forced.partition("/")
-    if not language and job_type not in LANGUAGES:
-        language = job_type
-        job_type = next((name for name, languages in LANGUAGES.items() if language in languages), "")
-    languages = LANGUAGES.get(job_type, ())
-    if not language and languages:
-        language = by_name[1] if by_name is not None and by_name[0] == job_type else languages[0]
-    if language not in languages:
         raise UsageError(
-            f"render knows no type {forced}",
-            hint=f"it knows {_known_types()}; for other job types use `nexusctl submit`",
+            f"cannot tell what {file} is from its name",
+            hint=f"name it with --type diagram|document, or use {' '.join(EXTENSIONS)}",
         )
-    return Kind(job_type, language)
+    raise UsageError(
+        f"render knows no type {forced}",
+        hint=f"it knows {known_types()}; for other job types use `nexusctl submit`",
+    )
 
 
 def infer_format(job_type: str, forced: str | None, out: str | None) -> str:
@@ -133,7 +103,3 @@ def read_source(file: str) -> str:
 
 def _is_plain_name(out: str) -> bool:
     return os.path.isfile(out) or not os.path.exists(out)
-
-
-def _known_types() -> str:
-    return ", ".join(f"{name} ({', '.join(languages)})" for name, languages in LANGUAGES.items())

@@ -80,6 +80,7 @@ def test_every_error_has_its_exit_code() -> None:
         "Refused": 4,
         "BadAnswer": 4,
         "JobNotDone": 1,
+        "TimedOut": 1,
         "JobLost": 1,
         "NotDrained": 1,
         "AssetsDamaged": 1,

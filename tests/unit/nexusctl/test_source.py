@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nexusctl.commands import source
-from nexusctl.commands.source import Kind, check_file, choose_target, infer_format, infer_kind, read_source
+from nexusctl import kinds
+from nexusctl.commands.source import check_file, choose_target, infer_format, infer_kind, read_source
 from nexusctl.errors import UsageError
+from nexusctl.kinds import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +145,7 @@ def test_a_source_can_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_every_extension_has_a_language_and_every_language_a_content_type() -> None:
-    for job_type, language in source.EXTENSIONS.values():
-        assert language in source.LANGUAGES[job_type]
-        assert language in source.CONTENT_TYPES
-    assert source.LANGUAGES.keys() == source.FORMATS.keys()
+    for job_type, language in kinds.EXTENSIONS.values():
+        assert language in kinds.LANGUAGES[job_type]
+        assert language in kinds.CONTENT_TYPES
+    assert kinds.LANGUAGES.keys() == kinds.FORMATS.keys()

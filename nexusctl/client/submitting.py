@@ -1,0 +1,120 @@
+"""What a submission is made of, and plans that submit: one job, or a render from its source to its end.
+
+Every submission carries an idempotency key, the caller's or a new one, so that one whose answer was lost is sent again.
+
+Invariant: who is cancelled while a job runs only stops waiting; the job goes on.
+"""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from pydantic import ValidationError
+
+from nexusctl.client import asking, calls, material, streams
+from nexusctl.client.steps import Do, consume
+from nexusctl.errors import JobNotDone, UsageError
+from nexusd.contract.jobs import IDEMPOTENCY_KEY_MAX_LENGTH, Job, JobAccepted, JobSubmission
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+
+    from nexusctl.client.frames import StreamEvent
+    from nexusctl.client.operations import Operations
+    from nexusctl.client.patience import Patience
+    from nexusctl.client.steps import Plan
+
+
+class JobOptions(TypedDict, total=False):
+    """What may be said of any job: who asked for it, how urgent it is, its bounds, and the key that makes it one job."""
+
+    source_task_id: str
+    priority: int
+    timeout_seconds: float
+    max_attempts: int
+    key: str
+
+
+class RenderOptions(JobOptions, total=False):
+    """What may be said of a render beside that.
+
+    `type`: a job type (`document`), a language (`typst`) or both (`document/typst`); with it a `str` is the text itself.
+    `format`: `svg`, `png` or `pdf`. `files`: what the source refers to, by the paths it uses. `on_event`: is called with every
+    event of the job, as it comes.
+    """
+
+    type: str
+    format: str
+    files: Mapping[str, str | os.PathLike[str] | bytes]
+    on_event: Callable[[StreamEvent], None]
+
+
+def submit(
+    patience: Patience, company: str, job: JobSubmission | str, job_input: Mapping[str, Any] | None, options: JobOptions
+) -> Plan[JobAccepted]:
+    """Submit a job: as it is, or from its type, input and options. Raises UsageError, Refused, BadAnswer, Unreachable."""
+    key = options.get("key")
+    given = {name: value for name, value in options.items() if name != "key"}
+    if isinstance(job, JobSubmission):
+        if job_input is not None or given:
+            raise UsageError("a JobSubmission says everything itself: give nothing beside it but the key")
+    else:
+        job = _make_submission(job, job_input or {}, given)
+    return (yield from asking.call(patience, calls.submit(company, job, new_key() if key is None else checked_key(key))))
+
+
+def render(client: Operations, what: str | os.PathLike[str], options: RenderOptions) -> Plan[Job]:
+    """Submit a source, follow the job to its end, and return it. Raises JobNotDone, UsageError, OSError, and as `submit`."""
+    patience = client.patience.renew()
+    on_event = options.get("on_event")
+    how = (options.get("type"), options.get("format"), options.get("files"))
+    found = yield Do(partial(material.read_material, what, *how))
+    for line in found.skipped:
+        client.notice(f"not sent along: {line}")
+    job_input = yield from material.prepare(patience, client.company, found)
+    of_job: JobOptions = {name: value for name, value in options.items() if name in JobOptions.__annotations__}  # type: ignore[assignment]
+    accepted = yield from submit(patience, client.company, found.kind.job_type, job_input, of_job)
+
+    def take(event: StreamEvent) -> Plan[None]:
+        if on_event is not None:
+            on_event(event)
+        yield from ()
+
+    following = streams.follow_job(patience, client.company, accepted.job_id, None, client.silence_seconds)
+    yield from consume(following, take)
+    job = yield from asking.call(patience, calls.get_job(client.company, accepted.job_id))
+    return require_done(job)
+
+
+def require_done(job: Job) -> Job:
+    """Return the job. Raises JobNotDone when it failed, was cancelled, or left no result."""
+    if job.status == "done" and job.result_asset_id is not None:
+        return job
+    slug = "no_output" if job.status == "done" else job.error_code or job.status.value
+    told = f": {job.error_message}" if job.error_message else ""
+    raise JobNotDone(f"job {job.id} is {job.status}, without a result{told}", slug=slug, job=job)
+
+
+def new_key() -> str:
+    """Return a key that nobody else has."""
+    return str(uuid.uuid4())
+
+
+def checked_key(key: str) -> str:
+    """Return a key that a header can carry. Raises UsageError."""
+    if not (0 < len(key) <= IDEMPOTENCY_KEY_MAX_LENGTH and key.isascii() and key.isprintable() and key == key.strip()):
+        raise UsageError(
+            f"an idempotency key is 1 to {IDEMPOTENCY_KEY_MAX_LENGTH} printable ASCII characters, without spaces around it"
+        )
+    return key
+
+
+def _make_submission(job_type: str, job_input: Mapping[str, Any], given: Mapping[str, Any]) -> JobSubmission:
+    try:
+        return JobSubmission(job_type=job_type, input=dict(job_input), **given)
+    except ValidationError as error:
+        reasons = [f"{'/'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)]
+        raise UsageError("the submission is not valid", hint="\n".join(reasons)) from None

@@ -1,0 +1,60 @@
+"""What both drivers know of httpx: how a client of the daemon is made, how a step becomes a request, what its errors mean.
+
+Invariant: with `read_error` around what httpx does, none of its exceptions gets further.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from nexusctl.client.steps import Lost
+from nexusctl.errors import BadAnswer, NexusctlError, UsageError
+
+if TYPE_CHECKING:
+    from nexusctl.client.steps import Ask
+
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 30.0
+ERRORS: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
+"""All that httpx raises about a request."""
+OPTIONS: Final[dict[str, Any]] = {
+    "base_url": "http://nexusd",
+    "timeout": httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+    "trust_env": False,
+}
+LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=4)
+"""Streams hold a connection each, and the daemon bounds those."""
+_HANGS: Final = (httpx.ReadTimeout, httpx.WriteTimeout)
+
+
+def build_request(http: httpx.Client | httpx.AsyncClient, ask: Ask, content: Any) -> httpx.Request:
+    """Return the request of a step. Raises UsageError when the client is closed already."""
+    if http.is_closed:
+        raise UsageError("this client is closed", hint="use it inside of its `with` block")
+    return http.build_request(
+        ask.method,
+        ask.path,
+        params=dict(ask.params) or None,
+        headers={"Accept-Encoding": "identity", **ask.headers},
+        content=content,
+        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=ask.silence_seconds),
+    )
+
+
+def read_error(error: Exception) -> Lost | NexusctlError:
+    """Return what an error of httpx's means for a plan."""
+    if isinstance(error, httpx.TransportError):
+        return Lost(_reason_of(error), hangs=isinstance(error, _HANGS))
+    if isinstance(error, httpx.StreamError):
+        return UsageError("this client was closed while an answer was read", hint="end its streams first")
+    return BadAnswer(f"cannot read the daemon's answer: {error}")
+
+
+def _reason_of(error: httpx.TransportError) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "nexusd did not answer in time"
+    if isinstance(error, httpx.ConnectError):
+        return "nexusd is not running"
+    return "the connection to nexusd broke"
