@@ -3,15 +3,18 @@
 Invariant: whatever ends a plan (its end, an error, a cancellation) closes its connection before the caller goes on. Only a
 stream that is dropped without an end, which nobody can wait for, is closed by the next use of the client.
 
+Async generators are not closed by who iterates over one that iterates over them: httpx has five of them around each answer,
+and the loops complain of what is left to the garbage collector. So an answer that is left early is closed and then read to its
+end, which is at hand; and an upload is no generator.
+
 Cancellation: a request that is cancelled may or may not have been carried out; nothing is left open. A daemon that is being
 started goes on starting.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -22,7 +25,7 @@ from nexusctl.client.bodies import CHUNK_BYTES, Body
 from nexusctl.client.steps import Ask, Course, Do, Done, Head, Pause, Read, Tell
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Generator
+    from collections.abc import AsyncIterator, Generator
     from pathlib import Path
     from types import TracebackType
 
@@ -38,38 +41,33 @@ class AsyncDriver:
     def __init__(self, socket: Path) -> None:
         transport = httpx.AsyncHTTPTransport(uds=str(socket), verify=False, limits=wire.LIMITS)
         self._http = httpx.AsyncClient(transport=transport, **wire.OPTIONS)
-        self._dropped: list[_Conversation[Any, None]] = []
+        self._open = _Open()
 
     async def run(self, plan: Plan[ResultT]) -> ResultT:
         """Carry a plan out and return its result."""
-        await self._close_dropped()
-        conversation: _Conversation[Any, ResultT] = _Conversation(self._http, plan)
+        await self._open.close_dropped()
+        conversation: _Conversation[Any, ResultT] = _Conversation(self._http, plan, self._open)
         done = await conversation.advance()
         assert isinstance(done, Done)  # what tells values is iterated over
         return done.result
 
     def iterate(self, plan: Telling[ToldT]) -> AsyncStream[ToldT]:
         """Return what a plan tells, carried out as far as it is wanted."""
-        return AsyncStream(_Conversation(self._http, plan), self._dropped)
+        return AsyncStream(_Conversation(self._http, plan, self._open))
 
     async def aclose(self) -> None:
         """Close the connections, those of streams too."""
         with anyio.CancelScope(shield=True):
-            await self._close_dropped()
+            await self._open.close_all()
             await self._http.aclose()
-
-    async def _close_dropped(self) -> None:
-        while self._dropped:
-            await self._dropped.pop().aclose()
 
 
 class AsyncStream(Generic[ToldT]):
     """Values as they come. Its connection is closed by its end, by a cancellation of who waits for the next, by `aclose`, and
     as a context manager; after a `break` out of a loop over it only by the client's next call or end."""
 
-    def __init__(self, conversation: _Conversation[ToldT, None], dropped: list[_Conversation[Any, None]]) -> None:
+    def __init__(self, conversation: _Conversation[ToldT, None]) -> None:
         self._conversation = conversation
-        self._dropped = dropped
 
     def __aiter__(self) -> Self:
         return self
@@ -89,27 +87,41 @@ class AsyncStream(Generic[ToldT]):
         await self.aclose()
 
     def __del__(self) -> None:
-        if self._conversation.is_open:
-            self._dropped.append(self._conversation)
+        self._conversation.drop()
 
     async def aclose(self) -> None:
         """End it. What was not told yet is lost to this stream; another can go on from the last id."""
         await self._conversation.aclose()
 
 
+class _Open:
+    """The conversations that hold a connection; of those, the ones that nobody has any more."""
+
+    def __init__(self) -> None:
+        self.all: set[_Conversation[Any, Any]] = set()
+        self.dropped: list[_Conversation[Any, Any]] = []
+
+    async def close_dropped(self) -> None:
+        """Close what was dropped."""
+        while self.dropped:
+            await self.dropped.pop().aclose()
+
+    async def close_all(self) -> None:
+        """Close everything."""
+        for conversation in list(self.all):
+            await conversation.aclose()
+
+
 class _Conversation(Generic[ToldT, ResultT]):
     """One plan, and the answer that it has open."""
 
-    def __init__(self, http: httpx.AsyncClient, plan: Generator[Step | Tell[ToldT], Any, ResultT]) -> None:
+    def __init__(self, http: httpx.AsyncClient, plan: Generator[Step | Tell[ToldT], Any, ResultT], register: _Open) -> None:
         self._http = http
         self._course = Course(plan)
+        self._register = register
         self._response: httpx.Response | None = None
         self._chunks: AsyncIterator[bytes] | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it holds a connection."""
-        return self._response is not None
+        self._upload: _Upload | None = None
 
     async def advance(self) -> Tell[ToldT] | Done[ResultT]:
         """Go on to the next value that is told, or to the end."""
@@ -135,6 +147,11 @@ class _Conversation(Generic[ToldT, ResultT]):
         self._course.end()
         await self._leave()
 
+    def drop(self) -> None:
+        """Let the next use of the client close the connection, if there is one."""
+        if self._response is not None:
+            self._register.dropped.append(self)
+
     async def _perform(self, step: Step) -> object:
         match step:
             case Ask():
@@ -152,21 +169,51 @@ class _Conversation(Generic[ToldT, ResultT]):
 
     async def _ask(self, step: Ask) -> Head:
         await self._leave()
-        content = _read_chunks(step.body) if isinstance(step.body, Body) else step.body
-        self._response = await self._http.send(wire.build_request(self._http, step, content), stream=True)
+        request = wire.build_request(self._http, step)
+        if isinstance(step.body, Body):
+            request.stream = self._upload = _Upload(step.body)
+        self._response = await self._http.send(request, stream=True)
+        self._register.all.add(self)
         self._chunks = self._response.aiter_raw()
         return Head(self._response.status_code, self._response.headers)
 
     async def _leave(self) -> None:
-        """Close the open answer. The answer itself goes first: of its generators, none has anything to wait for then."""
+        """Close the open answer, and let every generator around it come to its end."""
         response, self._response = self._response, None
-        if response is not None:
-            with anyio.CancelScope(shield=True), suppress(*wire.ERRORS):
-                await response.aclose()
-        self._chunks = None
+        chunks, self._chunks = self._chunks, None
+        if self._upload is not None:
+            self._upload.close()
+            self._upload = None
+        if response is None:
+            return
+        self._register.all.discard(self)
+        with anyio.CancelScope(shield=True), suppress(*wire.ERRORS):
+            await response.aclose()
+            if chunks is not None:
+                async for _ in chunks:
+                    pass  # what has come already; then the connection, which is closed, says so
 
 
-async def _read_chunks(body: Body) -> AsyncGenerator[bytes, None]:
-    with body.open() as file:
-        while chunk := await anyio.to_thread.run_sync(partial(file.read, CHUNK_BYTES)):
-            yield chunk
+class _Upload(httpx.AsyncByteStream):
+    """A body that is sent in pieces, read in threads. Iterated over once."""
+
+    def __init__(self, body: Body) -> None:
+        self._exits = ExitStack()
+        self._body = body
+        self._file: BinaryIO | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._file is None:
+            self._file = self._exits.enter_context(self._body.open())
+        chunk = await anyio.to_thread.run_sync(self._file.read, CHUNK_BYTES)
+        if not chunk:
+            self.close()
+            raise StopAsyncIteration
+        return chunk
+
+    def close(self) -> None:
+        """Close the file, if it was opened here."""
+        self._exits.close()

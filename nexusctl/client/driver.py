@@ -132,8 +132,10 @@ class _Conversation(Generic[ToldT, ResultT]):
 
     def _ask(self, step: Ask) -> Head:
         self._leave()
-        content = _read_chunks(step.body) if isinstance(step.body, Body) else step.body
-        self._response = self._http.send(wire.build_request(self._http, step, content), stream=True)
+        request = wire.build_request(self._http, step)
+        if isinstance(step.body, Body):
+            request.stream = _Upload(step.body)
+        self._response = self._http.send(request, stream=True)
         self._chunks = self._response.iter_raw()
         return Head(self._response.status_code, self._response.headers)
 
@@ -144,7 +146,13 @@ class _Conversation(Generic[ToldT, ResultT]):
                 response.close()
 
 
-def _read_chunks(body: Body) -> Iterator[bytes]:
-    with body.open() as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
+class _Upload(httpx.SyncByteStream):
+    """A body that is sent in pieces."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._body.open() as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk

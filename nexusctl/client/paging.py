@@ -19,7 +19,7 @@ PAGE_ITEMS: Final = 100
 
 
 def walk(patience: Patience, make_call: Callable[..., Call[Any]], limit: int | None = None) -> Telling[Any]:
-    """Tell the items of a list, all or so many. `make_call` gets a `cursor`, and a `limit` if there is one: it asks for a page."""
+    """Tell the items of a list, all or so many. `make_call` asks for a page: by `cursor`, and by `limit` if there is one."""
     if limit is not None and limit < 0:
         raise UsageError("a limit is not negative")
     left, cursor = limit, None

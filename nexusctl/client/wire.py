@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from nexusctl.client.bodies import Body
 from nexusctl.client.steps import Lost
 from nexusctl.errors import BadAnswer, NexusctlError, UsageError
 
@@ -29,18 +30,25 @@ LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=4)
 _HANGS: Final = (httpx.ReadTimeout, httpx.WriteTimeout)
 
 
-def build_request(http: httpx.Client | httpx.AsyncClient, ask: Ask, content: Any) -> httpx.Request:
-    """Return the request of a step. Raises UsageError when the client is closed already."""
+def build_request(http: httpx.Client | httpx.AsyncClient, ask: Ask) -> httpx.Request:
+    """Return the request of a step; the driver gives it a `stream` when there is a Body. Raises UsageError when the client is
+    closed already.
+    """
     if http.is_closed:
         raise UsageError("this client is closed", hint="use it inside of its `with` block")
-    return http.build_request(
+    is_streamed = isinstance(ask.body, Body)
+    request = http.build_request(
         ask.method,
         ask.path,
         params=dict(ask.params) or None,
         headers={"Accept-Encoding": "identity", **ask.headers},
-        content=content,
+        content=None if isinstance(ask.body, Body) else ask.body,
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=ask.silence_seconds),
     )
+    if is_streamed:
+        request.headers.pop("Content-Length", None)
+        request.headers["Transfer-Encoding"] = "chunked"
+    return request
 
 
 def read_error(error: Exception) -> Lost | NexusctlError:

@@ -1,0 +1,54 @@
+"""The daemons and the clients of this suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance.client.faces import KINDS, open_client
+from tests.support.daemons import Program, make_home
+from tests.support.scripted import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from nexusctl import Nexus
+
+
+@pytest.fixture(scope="package")
+def shared() -> Iterator[Program]:
+    """A daemon that runs all the while."""
+    with make_home() as home, Program(home) as program:
+        program.start()
+        yield program
+        program.stop()
+
+
+@pytest.fixture
+def own() -> Iterator[Program]:
+    """A daemon of this test's own, not started yet."""
+    with make_home() as home, Program(home) as program:
+        yield program
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """What kind of client."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def nexus(shared: Program, kind: str) -> Iterator[Nexus]:
+    """A client of the daemon that runs all the while."""
+    with open_client(kind, shared.socket, start=False) as client:
+        yield client
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """A gate, closed."""
+    with Gate(tmp_path / "gate") as gate:
+        yield gate
