@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,13 @@ def own() -> Iterator[Program]:
     """A daemon of this test's own, not started yet."""
     with make_home() as home, Program(home) as program:
         yield program
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Collect what httpcore left open, so that its warning falls on nobody else."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(params=KINDS)

@@ -194,9 +194,10 @@ def test_a_job_is_cancelled_and_retried(nexus: Nexus, gate: Gate) -> None:
     key = task()
     again = nexus.retry(accepted, key=key)
     assert nexus.retry(accepted, key=key).job_id == again.job_id
-    assert nexus.retry(accepted).job_id != again.job_id
+    other = nexus.retry(accepted)
+    assert other.job_id != again.job_id
     gate.let_through(2)
-    assert nexus.wait(again).retry_of == accepted.job_id
+    assert [nexus.wait(job).retry_of for job in (again, other)] == [accepted.job_id] * 2
 
 
 def test_a_wait_has_an_end(nexus: Nexus, gate: Gate) -> None:
