@@ -223,7 +223,9 @@ def test_python_examples_run_as_written(home: Path, environment: dict[str, str])
 
 
 def test_library_names_every_method() -> None:
-    told = set(re.findall(r"nexus\.(\w+)\(", section("Library"))) | set(quoted(section("Library")))
+    text = section("Library")
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    told = set(re.findall(r"nexus\.(\w+)\(", text)) | set(quoted(prose))
     methods = {name for name, found in vars(Operations).items() if isinstance(found, operation | stream)}
     assert methods - told == LOWER_METHODS
 

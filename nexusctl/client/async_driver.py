@@ -107,9 +107,9 @@ class _Open:
             await self.dropped.pop().aclose()
 
     async def close_all(self) -> None:
-        """Close everything."""
+        """Close every connection. A stream that somebody reads on in says that its client is closed."""
         for conversation in list(self.all):
-            await conversation.aclose()
+            await conversation.leave()
 
 
 class _Conversation(Generic[ToldT, ResultT]):
@@ -131,7 +131,7 @@ class _Conversation(Generic[ToldT, ResultT]):
                 try:
                     outcome = await self._perform(step)
                 except wire.ERRORS as error:
-                    await self._leave()
+                    await self.leave()
                     step = self._course.fail(wire.read_error(error))
                 else:
                     step = self._course.go_on(outcome)
@@ -139,13 +139,13 @@ class _Conversation(Generic[ToldT, ResultT]):
             await self.aclose()
             raise
         if isinstance(step, Done):
-            await self._leave()
+            await self.leave()
         return step
 
     async def aclose(self) -> None:
         """End the plan and close its connection."""
         self._course.end()
-        await self._leave()
+        await self.leave()
 
     def drop(self) -> None:
         """Let the next use of the client close the connection, if there is one."""
@@ -157,9 +157,10 @@ class _Conversation(Generic[ToldT, ResultT]):
             case Ask():
                 return await self._ask(step)
             case Read():
+                wire.require_open(self._http)
                 chunk = b"" if self._chunks is None else await anext(self._chunks, b"")
                 if not chunk:
-                    await self._leave()
+                    await self.leave()
                 return chunk
             case Pause():
                 await anyio.sleep(step.seconds)
@@ -168,7 +169,8 @@ class _Conversation(Generic[ToldT, ResultT]):
                 return await anyio.to_thread.run_sync(step.function, abandon_on_cancel=step.may_be_left)
 
     async def _ask(self, step: Ask) -> Head:
-        await self._leave()
+        wire.require_open(self._http)
+        await self.leave()
         request = wire.build_request(self._http, step)
         if isinstance(step.body, Body):
             request.stream = self._upload = _Upload(step.body)
@@ -177,8 +179,8 @@ class _Conversation(Generic[ToldT, ResultT]):
         self._chunks = self._response.aiter_raw()
         return Head(self._response.status_code, self._response.headers)
 
-    async def _leave(self) -> None:
-        """Close the open answer, and let every generator around it come to its end."""
+    async def leave(self) -> None:
+        """Close the open answer, if there is one, and let every generator around it come to its end."""
         response, self._response = self._response, None
         chunks, self._chunks = self._chunks, None
         if self._upload is not None:

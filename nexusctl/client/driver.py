@@ -121,6 +121,7 @@ class _Conversation(Generic[ToldT, ResultT]):
             case Ask():
                 return self._ask(step)
             case Read():
+                wire.require_open(self._http)
                 if not (chunk := next(self._chunks, b"")):
                     self._leave()
                 return chunk
@@ -131,6 +132,7 @@ class _Conversation(Generic[ToldT, ResultT]):
                 return step.function()
 
     def _ask(self, step: Ask) -> Head:
+        wire.require_open(self._http)
         self._leave()
         request = wire.build_request(self._http, step)
         if isinstance(step.body, Body):

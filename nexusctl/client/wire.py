@@ -31,11 +31,7 @@ _HANGS: Final = (httpx.ReadTimeout, httpx.WriteTimeout)
 
 
 def build_request(http: httpx.Client | httpx.AsyncClient, ask: Ask) -> httpx.Request:
-    """Return the request of a step; the driver gives it a `stream` when there is a Body. Raises UsageError when the client is
-    closed already.
-    """
-    if http.is_closed:
-        raise UsageError("this client is closed", hint="use it inside of its `with` block")
+    """Return the request of a step; the driver gives it a `stream` when there is a Body."""
     is_streamed = isinstance(ask.body, Body)
     request = http.build_request(
         ask.method,
@@ -51,12 +47,16 @@ def build_request(http: httpx.Client | httpx.AsyncClient, ask: Ask) -> httpx.Req
     return request
 
 
+def require_open(http: httpx.Client | httpx.AsyncClient) -> None:
+    """Raise UsageError when the client is closed already. A stream that ended then in silence would tell of an end that was none."""
+    if http.is_closed:
+        raise UsageError("this client is closed", hint="use it, and its streams, inside of its `with` block")
+
+
 def read_error(error: Exception) -> Lost | NexusctlError:
     """Return what an error of httpx's means for a plan."""
     if isinstance(error, httpx.TransportError):
         return Lost(_reason_of(error), hangs=isinstance(error, _HANGS))
-    if isinstance(error, httpx.StreamError):
-        return UsageError("this client was closed while an answer was read", hint="end its streams first")
     return BadAnswer(f"cannot read the daemon's answer: {error}")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from anyio.abc import BlockingPortal
+    from anyio.from_thread import BlockingPortal
 
 KINDS: Final = ("sync", "trio", "asyncio")
 LOOPS: Final = ("trio", "asyncio")
