@@ -48,7 +48,7 @@ def build_request(http: httpx.Client | httpx.AsyncClient, ask: Ask) -> httpx.Req
 
 
 def require_open(http: httpx.Client | httpx.AsyncClient) -> None:
-    """Raise UsageError when the client is closed already. A stream that ended then in silence would tell of an end that was none."""
+    """Raise UsageError when the client is closed. A stream that ended then in silence would tell of an end that was none."""
     if http.is_closed:
         raise UsageError("this client is closed", hint="use it, and its streams, inside of its `with` block")
 

@@ -107,3 +107,17 @@ def test_a_client_may_wait_for_ever() -> None:
     patience = Patience(FOR_EVER, clock=lambda: time.now)
     for _ in range(100):
         time.fail(patience, "gone", pause_seconds=3600)
+
+
+def test_each_plan_has_a_patience_of_its_own() -> None:
+    time = Time()
+    patience = Patience(10, clock=lambda: time.now)
+    time.fail(patience, "gone", pause_seconds=9)
+    other = patience.renew()
+    time.now += 9
+    time.fail(other, "gone")
+    with pytest.raises(Unreachable):
+        time.fail(patience, "gone")
+    other.answered()
+    with pytest.raises(Unreachable):
+        time.fail(patience, "gone")
