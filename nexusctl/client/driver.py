@@ -50,7 +50,7 @@ class Driver:
 
 
 class Stream(Generic[ToldT]):
-    """Values as they come. Its connection is closed by its end, by `close`, as a context manager, and when it is dropped."""
+    """Values as they come. Its connection is closed by its end, by `close`, as a context manager, and when it is collected."""
 
     def __init__(self, conversation: _Conversation[ToldT, None]) -> None:
         self._conversation = conversation
@@ -70,9 +70,6 @@ class Stream(Generic[ToldT]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
         self.close()
 
     def close(self) -> None:
