@@ -2,14 +2,15 @@
 
 NexusctlError
 ├── UsageError     2    the command line, or a file it names, cannot be used; nothing was contacted
+│   └── Ambiguous  2    a part of an id fits several jobs or assets; nothing was done
 ├── Unreachable    3    no daemon answers, or one that must not be trusted does
 ├── Refused        4    the daemon answered with a problem document
 ├── BadAnswer      4    the daemon answered something that is not this protocol
 ├── JobNotDone     1    the job failed or was cancelled; `job` is that job
-├── TimedOut       1    what was waited for did not happen in the time that was given; a TimeoutError too
 ├── JobLost        1    the job is done, but its result cannot be written
 ├── NotDrained     1    the pause was lifted while jobs still ran
 ├── AssetsDamaged  1    assets have no whole file in the store
+├── TimedOut     124    what was waited for has not come in the time that was given; a TimeoutError too
 └── Interrupted  130    Ctrl-C; what was submitted goes on
 
 Owns no printing: `cli` prints `str(error)` as the line that says what, and `hint` as the line that says what to do. `slug` is a
@@ -34,6 +35,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     REFUSED = 4
+    TIMED_OUT = 124  # what timeout(1) says
     INTERRUPTED = 130
     BROKEN_PIPE = 141  # 128 + SIGPIPE: what any program says whose reader went away
     TERMINATED = 143
@@ -55,6 +57,12 @@ class UsageError(NexusctlError):
 
     exit_code = ExitCode.USAGE
     slug = "usage"
+
+
+class Ambiguous(UsageError):
+    """What was meant cannot be told; the hint lists what it may be."""
+
+    slug = "ambiguous"
 
 
 class Unreachable(NexusctlError):
@@ -102,13 +110,6 @@ class JobNotDone(NexusctlError):
         self.job = job
 
 
-class TimedOut(NexusctlError, TimeoutError):
-    """The time that the caller gave is over; what was waited for goes on."""
-
-    exit_code = ExitCode.NOT_DONE
-    slug = "timed-out"
-
-
 class JobLost(NexusctlError):
     """The job is done and its asset is safe in the daemon's store, but could not be written where it should go."""
 
@@ -128,6 +129,13 @@ class AssetsDamaged(NexusctlError):
 
     exit_code = ExitCode.NOT_DONE
     slug = "assets-damaged"
+
+
+class TimedOut(NexusctlError, TimeoutError):
+    """The time that was given is over. What was waited for goes on."""
+
+    exit_code = ExitCode.TIMED_OUT
+    slug = "timed-out"
 
 
 class Interrupted(NexusctlError):

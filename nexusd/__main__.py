@@ -56,6 +56,7 @@ def _run(given: argparse.Namespace) -> int:
     import trio  # late, so that --version and --help are quick
 
     from nexusd import daemon, logs
+    from nexusd.renderers.own import make_specs
     from nexusd.renderers.registry import Registry
     from nexusd.settings import load_settings
 
@@ -69,8 +70,9 @@ def _run(given: argparse.Namespace) -> int:
     if given.verb == "restore":
         return _restore(given.directory, settings.state_directory, given.incomplete)
     _arm_failpoints(given.unsafe_failpoints)
+    registry = Registry.load(make_specs(settings.renderers))
     with daemon.bind(settings) as listener:
-        trio.run(daemon.run, settings, listener, Registry.load())
+        trio.run(daemon.run, settings, listener, registry)
     return 0
 
 

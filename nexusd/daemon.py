@@ -25,16 +25,18 @@ from nexusd.domain.schedule import Limits as RunningLimits
 from nexusd.errors import InvalidSettings, StartRefused
 from nexusd.hub import Hub
 from nexusd.privacy import hold_lock, make_private_directory
-from nexusd.runner.attempt import AttemptLimits, Workshop
 from nexusd.runner.containment import Level, find_containment
 from nexusd.runner.pool import Pool
 from nexusd.runner.recovery import recover
+from nexusd.runner.spares import SpareRules, Spares
+from nexusd.runner.workshop import AttemptLimits, Workshop
 from nexusd.server import Activity, BoundListener, Limits, adopt_listener, bind_unix
 from nexusd.server import serve as serve_http
 from nexusd.service import Services, retention
 from nexusd.service.asset_retention import Retention, RetentionRules, look_after
 from nexusd.service.assets import AssetService
 from nexusd.service.backups import DATABASE_NAME, BackupService
+from nexusd.service.catalogue import Catalogue
 from nexusd.service.companies import CompanyService
 from nexusd.service.feed import Feed
 from nexusd.service.jobs import JobService
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from nexusd.renderers.registry import Registry
+    from nexusd.runner.spares import Spare
     from nexusd.settings import Settings
     from nexusd.storage import Provider
     from nexusd.store.database import Database
@@ -149,9 +152,10 @@ async def serve(
         workshop = await _make_workshop(settings, database, registry, hub)
         await recover(database, workshop.work_directory)
         circumstances = _find_circumstances(settings, registry)
-        services = _make_services(settings, listener, workshop, circumstances, hub, activity)
+        spares = _make_spares(settings, workshop)
+        services = _make_services(settings, listener, workshop, spares, circumstances, hub, activity)
         app = create_app(services)
-        pool = Pool(workshop, hub, circumstances.limits, settings.stop_drain_seconds)
+        pool = Pool(workshop, spares, hub, circumstances.limits, settings.stop_drain_seconds)
         drained = trio.Event()
 
         async def run_pool(*, task_status: trio.TaskStatus[None]) -> None:
@@ -165,6 +169,7 @@ async def serve(
             around.start_soon(retention.run, database, hub, _find_event_limits(settings), name="retention")
             await around.start(services.feed.run, name="feed")
             around.start_soon(look_after, services.storage, _make_retention(settings, workshop), name="look after the storage")
+            await around.start(spares.run, name="spares")
             if settings.idle_exit_seconds is not None:
                 has_work = partial(database.read, queries.has_active_jobs, circumstances.job_types)
                 around.start_soon(_stop_when_idle, settings.idle_exit_seconds, activity, has_work, hub, stopping, name="idle")
@@ -217,10 +222,15 @@ async def _make_workshop(settings: Settings, database: Database, registry: Regis
         ),
         containment=await find_containment(wanted, Level(settings.sandbox_require)),
         caps=settings.caps,
-        network_job_types=settings.network_job_types,
+        network_job_types=settings.network_job_types | {name for name, table in settings.renderers.items() if table.network},
         tell_log=hub.publish_log,
         room=Room(settings.state_directory, settings.min_free_bytes),
     )
+
+
+def _make_spares(settings: Settings, workshop: Workshop) -> Spares:
+    rules = SpareRules(settings.spare_idle_seconds, settings.spares_memory_max_bytes, settings.spares_per_type)
+    return Spares(workshop, rules)
 
 
 async def _open_storage(settings: Settings, database: Database) -> Provider:
@@ -251,16 +261,48 @@ def _make_services(
     settings: Settings,
     listener: BoundListener,
     workshop: Workshop,
+    spares: Spares,
     circumstances: Circumstances,
     hub: Hub,
     activity: Activity,
 ) -> Services:
-    database, registry = workshop.database, workshop.registry
+    database, catalogue = workshop.database, Catalogue(workshop.registry, workshop.network_job_types)
     known = CompanyService(database)
     feed = Feed(database, hub)
-    jobs = JobService(database, known, registry, circumstances, hub)
+    jobs = JobService(database, known, catalogue, circumstances, hub)
     running = circumstances.limits
-    limits = contract.Limits(
+    held = workshop.containment
+    containment = contract.Containment(level=held.level.value, processes=held.process_bound, refused=dict(held.refusals))
+    return Services(
+        companies=known,
+        jobs=jobs,
+        logs=LogService(database, hub, known, workshop.log_directory),
+        source_tasks=SourceTaskService(database, known),
+        why=WhyService(database, known, catalogue, circumstances, hub, workshop.room),
+        assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes, workshop.room),
+        storage=StorageService(database, workshop.storage),
+        pauses=PauseService(database, hub, workshop.registry),
+        backups=BackupService(settings.state_directory, workshop.storage if isinstance(workshop.storage, LocalDisk) else None),
+        feed=feed,
+        streams=StreamService(database, feed, known),
+        waiting=WaitService(feed, known, jobs),
+        renderers=RendererService(catalogue, running.slots_per_job_type),
+        status=StatusService(
+            database,
+            hub,
+            _describe_limits(settings, workshop, spares, running),
+            containment,
+            circumstances,
+            listener.path,
+            settings.state_directory,
+            requests_open=lambda: activity.requests_open,
+            list_spares=lambda: [_describe_spare(spare) for spare in spares],
+        ),
+    )
+
+
+def _describe_limits(settings: Settings, workshop: Workshop, spares: Spares, running: RunningLimits) -> contract.Limits:
+    return contract.Limits(
         running_jobs=running.total,
         running_jobs_per_company=running.per_company,
         slots_per_type={job_type: slots for job_type, slots in running.slots_per_job_type.items() if slots > 1},
@@ -271,35 +313,20 @@ def _make_services(
         write_queue_length=settings.write_queue_length,
         connections=settings.connections,
         log_max_bytes=settings.log_max_bytes,
+        spares_per_type={spec.job_type: bound for spec in workshop.registry if (bound := spares.bound(spec)) > 0},
+        spare_idle_seconds=settings.spare_idle_seconds,
+        spares_memory_max_bytes=settings.spares_memory_max_bytes,
         event_retention_seconds=settings.event_retention_seconds,
         event_retention_count=settings.event_retention_count,
     )
-    held = workshop.containment
-    containment = contract.Containment(level=held.level.value, processes=held.process_bound, refused=dict(held.refusals))
-    return Services(
-        companies=known,
-        jobs=jobs,
-        logs=LogService(database, hub, known, workshop.log_directory),
-        source_tasks=SourceTaskService(database, known),
-        why=WhyService(database, known, registry, circumstances, hub, workshop.room),
-        assets=AssetService(database, workshop.storage, known, settings.attachment_max_bytes, workshop.room),
-        storage=StorageService(database, workshop.storage),
-        pauses=PauseService(database, hub, registry),
-        backups=BackupService(settings.state_directory, workshop.storage if isinstance(workshop.storage, LocalDisk) else None),
-        feed=feed,
-        streams=StreamService(database, feed, known),
-        waiting=WaitService(feed, known, jobs),
-        renderers=RendererService(registry),
-        status=StatusService(
-            database,
-            hub,
-            limits,
-            containment,
-            circumstances,
-            listener.path,
-            settings.state_directory,
-            requests_open=lambda: activity.requests_open,
-        ),
+
+
+def _describe_spare(spare: Spare) -> contract.SpareState:
+    return contract.SpareState(
+        job_type=spare.kind.job_type,
+        engine=spare.kind.engine,
+        warm=spare.memory_bytes is not None,
+        memory_bytes=spare.memory_bytes,
     )
 
 

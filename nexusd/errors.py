@@ -3,6 +3,7 @@
 NexusdError
 ├── RequestError                 the caller's doing: another request would succeed
 │   ├── InvalidRequest           well-formed, but a field is wrong; names each one
+│   │   └── RendererUnavailable  the renderer lacks something here; says what to install
 │   ├── MalformedRequest         not readable at all: bad JSON, a bad header
 │   ├── DigestMismatch           a body is not the one that its digest promised
 │   ├── PayloadTooLarge          a body passed its stated limit
@@ -72,6 +73,13 @@ class InvalidRequest(RequestError):
     def __init__(self, message: str, params: tuple[InvalidParam, ...] = ()) -> None:
         super().__init__(message)
         self.params = params
+
+
+class RendererUnavailable(InvalidRequest):
+    """The job type is known, but its renderer cannot work as things are; nothing was stored."""
+
+    slug = "renderer-unavailable"
+    title = "The renderer is not available"
 
 
 class MalformedRequest(RequestError):

@@ -23,6 +23,7 @@ from pydantic_settings import (
 from nexusd.contract.paths import default_socket_path
 from nexusd.domain.caps import Caps
 from nexusd.errors import InvalidSettings
+from nexusd.renderer_tables import NAME, RendererTable
 
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
@@ -47,6 +48,13 @@ def _check_caps(caps: Caps) -> Caps:
     return caps
 
 
+def _check_job_types(tables: dict[str, RendererTable]) -> dict[str, RendererTable]:
+    for name in tables:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no job type: it must match {NAME.pattern}")
+    return tables
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_settle_path)]
 
 
@@ -69,6 +77,8 @@ class Settings(BaseSettings):
     """How much of a kind one render may handle."""
     memory_max_bytes_per_type: dict[str, Annotated[int, Field(ge=16 * MEBIBYTE)]] = {}
     """Of each process of a job of that type, in place of what its renderer says."""
+    renderers: Annotated[dict[str, RendererTable], AfterValidator(_check_job_types)] = {}
+    """Programs that are renderers, by the job type."""
     sandbox: Literal["auto", "bubblewrap", "landlock", "limits"] = "auto"
     """How children are held; `auto` is the strongest that works."""
     sandbox_require: Literal["bubblewrap", "landlock", "limits"] = "limits"
@@ -81,6 +91,12 @@ class Settings(BaseSettings):
     """A lower bound for each company."""
     slots_per_type: dict[str, Annotated[int, Field(ge=1)]] = {}
     """What a job of a type costs, where it is not what its renderer says."""
+    spares_per_type: dict[str, Annotated[int, Field(ge=0, le=64)]] = {}
+    """How many warm spares of each engine of a job type may wait for a job, in place of what its renderer says; 0 = none."""
+    spare_idle_seconds: Annotated[float, Field(gt=0, le=DAY_SECONDS)] = 300
+    """How long a spare may wait since the last job of its kind."""
+    spares_memory_max_bytes: Annotated[int, Field(ge=0)] = 768 * MEBIBYTE
+    """Of all spares together; 0 = no spares."""
     terminate_grace_seconds: Annotated[float, Field(ge=0, le=600)] = 5
     """Between TERM and KILL."""
     stop_drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 10

@@ -15,13 +15,20 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+import typer
 from starlette.routing import Route
 
+from nexusctl import cli
 from nexusctl import errors as nexusctl_errors
+from nexusctl.client.frames import ABOUT_THE_STREAM, JOB
 from nexusctl.client.methods import operation, stream
 from nexusctl.client.operations import Operations
+from nexusctl.commands.settings import KEYS
 from nexusd.api.app import ROUTERS
+from nexusd.api.problems import STATUS
+from nexusd.contract.events import EventType
 from nexusd.domain.caps import Caps
+from nexusd.errors import NexusdError
 from nexusd.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +40,6 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 FIRST_SCREEN_LINES = 20
 LOWER_METHODS = {"call", "send", "prepare", "list_jobs", "queue", "pause_queue", "resume_queue"}
 """What the library has for the verbs of nexusctl."""
-PROGRAMS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 COMMAND_SECONDS = 120
 
 
@@ -54,8 +60,8 @@ def table(text: str, head: str) -> list[list[str]]:
 
 
 def quoted(text: str) -> list[str]:
-    """What stands between backticks."""
-    return re.findall(r"`([^`]+)`", text)
+    """What stands between backticks, but for blocks of code."""
+    return re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
 
 
 def test_first_screen_has_exactly_the_two_commands() -> None:
@@ -105,6 +111,36 @@ def test_caps_are_those_of_the_daemon() -> None:
 def test_exit_codes_are_those_of_nexusctl() -> None:
     told = {int(code) for row in table(section("Use"), "exit code") for code in row[0].split(",")}
     assert told == {int(code) for code in nexusctl_errors.ExitCode}
+
+
+def test_verbs_are_those_of_nexusctl() -> None:
+    told = [*quoted(section("Use")), *(line for block in BLOCKS for line in block.splitlines())]
+    words = [f"{text.removeprefix('nexusctl ')} " for text in told]
+    assert [verb for verb in cli.VERBS if not any(text.startswith(f"{verb} ") for text in words)] == []
+
+
+def test_global_options_are_those_of_nexusctl() -> None:
+    command = typer.main.get_command(cli.build(["--help"]))
+    options = {name for option in command.params for name in option.opts if name.startswith("--")}
+    assert {"--socket", "--verbose"} <= options
+    told = {word for text in quoted(section("Use")) for word in text.split()}
+    assert options - told == set()
+
+
+def test_problems_are_those_of_the_api() -> None:
+    told = {slug: int(row[1]) for row in table(section("API"), "problem") for slug in quoted(row[0])}
+    assert told == {error.slug: status for error, status in STATUS.items()} | {NexusdError.slug: 500}
+
+
+def test_events_are_those_of_the_api() -> None:
+    told = {name for row in table(section("API"), "event") for name in quoted(row[0])}
+    of_streams = {*JOB.rows, *ABOUT_THE_STREAM}
+    assert told == {kind.value for kind in EventType} | of_streams
+
+
+def test_settings_of_nexusctl_are_told() -> None:
+    told = {word for text in quoted(section("Use")) for word in re.findall(r"[\w-]+", text)}
+    assert set(KEYS) - told == set()
 
 
 def test_promises_name_tests_that_exist() -> None:
@@ -202,9 +238,9 @@ def test_nexusctl_examples_run_as_written(home: Path, environment: dict[str, str
 def test_python_examples_run_as_written(home: Path, environment: dict[str, str]) -> None:
     work = home / "project"
     shutil.copytree(ROOT / ".readme", work / ".readme")
-    assert len(PROGRAMS) == section("Library").count("```python")
+    programs = re.findall(r"^```python\n(.*?)^```$", section("Library"), re.MULTILINE | re.DOTALL)
     said = []
-    for program in PROGRAMS:
+    for program in programs:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", program],
             cwd=work,

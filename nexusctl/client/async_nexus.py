@@ -59,6 +59,6 @@ class AsyncNexus(Operations, Asynchronous):
         """Return what a plan tells, carried out as far as it is wanted."""
         return self._driver.iterate(plan)
 
-    async def render(self, source: str | os.PathLike[str], **options: Unpack[RenderOptions]) -> AsyncRendered:
+    async def render(self, source: str | bytes | os.PathLike[str] | None, **options: Unpack[RenderOptions]) -> AsyncRendered:
         """Render as `Nexus.render` does. Cancellation: the job goes on, if it was submitted."""
         return AsyncRendered(await self.run(submitting.render(self, source, options)), self)

@@ -20,8 +20,8 @@ from nexusctl.errors import BadAnswer, Refused, UsageError
 from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.backups import Backup
 from nexusd.contract.base import Answer
-from nexusd.contract.companies import CompanyList
-from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission
+from nexusd.contract.companies import Company, CompanyCreation, CompanyList
+from nexusd.contract.jobs import BatchAccepted, BatchSubmission, CancelAnswer, Job, JobAccepted, JobList, JobSubmission
 from nexusd.contract.logs import LogPage
 from nexusd.contract.pauses import QueueState
 from nexusd.contract.problems import Problem
@@ -109,9 +109,17 @@ def submit(company: str, submission: JobSubmission, key: str) -> Call[JobAccepte
     return Call("POST", _jobs(company), JobAccepted, headers=headers, body=body.encode("utf-8", "surrogatepass"))
 
 
+def submit_batch(company: str, batch: BatchSubmission, key: str) -> Call[BatchAccepted]:
+    """Submit several jobs, all or none; the same key gives the same jobs."""
+    body = json.dumps(batch.model_dump(mode="json", by_alias=True, exclude_unset=True), ensure_ascii=False)
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    return Call("POST", _jobs(company, "batch"), BatchAccepted, headers=headers, body=body.encode("utf-8", "surrogatepass"))
+
+
 def list_jobs(
     company: str,
     *,
+    id_part: str | None = None,
     status: str | None = None,
     job_type: str | None = None,
     source_task_id: str | None = None,
@@ -120,7 +128,7 @@ def list_jobs(
 ) -> Call[JobList]:
     """One page of jobs, newest first."""
     params = {"status": status, "jobType": job_type, "sourceTaskId": source_task_id, "limit": limit, "cursor": cursor}
-    return Call("GET", _jobs(company), JobList, params=_given(params))
+    return Call("GET", _jobs(company), JobList, params=_given({"idPart": id_part, **params}))
 
 
 def get_job(company: str, job_id: str) -> Call[Job]:
@@ -192,6 +200,7 @@ def find_assets(company: str, *, sha256: str) -> Call[AssetList]:
 def list_assets(
     company: str,
     *,
+    id_part: str | None = None,
     source_task_id: str | None = None,
     job_id: str | None = None,
     namespace: str | None = None,
@@ -200,7 +209,7 @@ def list_assets(
 ) -> Call[AssetList]:
     """One page of assets, newest first."""
     params = {"sourceTaskId": source_task_id, "jobId": job_id, "namespace": namespace, "limit": limit, "cursor": cursor}
-    return Call("GET", _assets(company), AssetList, params=_given(params))
+    return Call("GET", _assets(company), AssetList, params=_given({"idPart": id_part, **params}))
 
 
 def get_asset(company: str, asset_id: str) -> Call[Asset]:
@@ -248,9 +257,20 @@ def verify_storage(*, after: str | None = None) -> Call[VerificationPage]:
     return Call("GET", "/v1/storage/verify", VerificationPage, params=_given({"after": after}), is_long=True)
 
 
-def list_companies(*, cursor: str | None = None) -> Call[CompanyList]:
+def list_companies(*, limit: int | None = None, cursor: str | None = None) -> Call[CompanyList]:
     """One page of companies, oldest first."""
-    return Call("GET", "/v1/companies", CompanyList, params=_given({"cursor": cursor}))
+    return Call("GET", "/v1/companies", CompanyList, params=_given({"limit": limit, "cursor": cursor}))
+
+
+def get_company(company: str) -> Call[Company]:
+    """One company, named by id or slug."""
+    return Call("GET", _path("v1", "companies", company), Company)
+
+
+def add_company(creation: CompanyCreation) -> Call[Company]:
+    """Add a company. Added again, the answer is that there is one already."""
+    body = creation.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    return Call("POST", "/v1/companies", Company, headers={"Content-Type": "application/json"}, body=body)
 
 
 def queue() -> Call[QueueState]:
@@ -281,7 +301,7 @@ def back_up(directory: str, key: str) -> Call[Backup]:
 
 
 def list_renderers() -> Call[RendererList]:
-    """What the daemon can render."""
+    """All renderers, by job type."""
     return Call("GET", "/v1/renderers", RendererList)
 
 

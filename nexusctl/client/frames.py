@@ -82,7 +82,7 @@ EVENTS: Final = Kind(
 )
 """The stream of a company, or of all: goes on for ever."""
 
-_ABOUT_THE_STREAM: Final[Mapping[str, type[Answer]]] = {
+ABOUT_THE_STREAM: Final[Mapping[str, type[Answer]]] = {
     SNAPSHOT: JobEvent,
     "snapshot.end": SnapshotEndEvent,
     "reset": ResetEvent,
@@ -93,7 +93,7 @@ _ABOUT_THE_STREAM: Final[Mapping[str, type[Answer]]] = {
 
 def read_frame(kind: Kind, frame: Frame) -> Any:
     """Return a frame's data as the contract has it, None for a frame of a later daemon. Raises BadAnswer."""
-    model = kind.rows.get(frame.event) or _ABOUT_THE_STREAM.get(frame.event)
+    model = kind.rows.get(frame.event) or ABOUT_THE_STREAM.get(frame.event)
     return None if model is None else parse_model(model, frame.data, what=f"the event stream ({frame.event})")
 
 

@@ -1,125 +1,162 @@
-"""What is to be rendered, and how it becomes the input of a job: sources, and the files that they refer to.
+"""What is to be rendered: a source with its kind, its options, and the files that it refers to.
 
-Reading and hashing are steps, for they may block; uploads are made only of what the daemon does not have yet.
+Reads files, and contacts nothing; what a file is that no name tells is in the daemon's list of renderers, which the caller
+asks for. How it becomes the input of a job is `uploads`'.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nexusctl.client import asking, calls
-from nexusctl.client.bodies import CHUNK_BYTES, Body, type_of
-from nexusctl.client.steps import Do
-from nexusctl.errors import Refused, UsageError
-from nexusctl.kinds import CONTENT_TYPES, EXTENSIONS, FORMATS, Kind, find_kind, known_types
-from nexusd.contract.assets import ASSET_REFERENCE_KEY
+from nexusctl.errors import UsageError
+from nexusctl.kinds import EXTENSIONS, TEXT, TEXT_TYPES, Kind, find_other_kind, known_types
+from nexusd.contract.families import FAMILIES
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from nexusctl.client.patience import Patience
-    from nexusctl.client.steps import Plan
-    from nexusd.contract.assets import Asset
+    from nexusctl.client.references import References
+    from nexusd.contract.status import Renderer
 
-INLINE_MAX_BYTES: Final = 900 * 1024
-"""What a source may take in the body, encoded; the daemon takes bodies up to 1 MiB."""
+LANGUAGES_OF_FILES: Final = {"document": "markdown", "chart": "vega-lite", "video": "storyboard"}
+"""Where neither name nor option tells the language: what files such a source may refer to."""
+_UTF8_BOM: Final = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """One source as text: what it is, what it is to become, what it is called, and the files it refers to, by its own paths."""
+    """What one job is made from. `input` holds all but the source and the files, which go by the paths that the source uses.
 
-    kind: Kind
-    source: str
-    format: str
+    A text is a source in itself; bytes, or those of a file, are an asset's. `content_type` is that of a text.
+    """
+
+    job_type: str
+    input: Mapping[str, Any]
+    source: str | bytes | Path | None = None
     name: str = "source"
+    content_type: str = TEXT
     files: Mapping[str, Path | bytes] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
     """What the source refers to and is not sent along, a line each."""
 
 
-def read_material(
-    what: str | os.PathLike[str],
-    forced: str | None,
-    result_format: str | None,
-    files: Mapping[str, str | os.PathLike[str] | bytes] | None,
-) -> Material:
-    """Return what a path, or a text with `forced` as its type, is to be rendered from. Raises UsageError, OSError.
+def path_or_content(what: str | bytes | os.PathLike[str] | None, forced: str | None) -> Path | str | bytes | None:
+    """Return a file's path; a text or bytes are what is rendered itself. A str is a text when its type is forced.
 
-    The local files that a document uses go along when it is a file; `files` are more of them, or those of a text.
+    Raises UsageError when it may be both.
     """
-    is_text = isinstance(what, str) and forced is not None
-    if is_text and "\n" not in str(what) and _is_file(str(what)):
+    if what is None or isinstance(what, bytes):
+        return what
+    if forced is None or not isinstance(what, str):
+        return Path(what)
+    if "\n" not in what and _is_file(what):
         raise UsageError(f"{what} may be a file or a text", hint="write Path(…) for a file; a text of one line may end in \\n")
-    kind = find_kind("" if is_text else str(what), forced)
-    if kind is None:
-        raise UsageError(
-            f"cannot tell what {what!s:.80} is" if forced is None else f"there is no type {forced} to render",
-            hint=f"say type=, one of {known_types()}; known by their names are files that end in {' '.join(EXTENSIONS)}",
-        )
-    wanted = (result_format or FORMATS[kind.job_type][0]).lower().removeprefix(".")
-    given = {name: each if isinstance(each, bytes) else Path(each) for name, each in (files or {}).items()}
-    if is_text:
-        return Material(kind, str(what), wanted, files=given)
-    return _read_file(Path(what), kind, wanted, given)
+    return what
 
 
-def prepare(patience: Patience, company: str, material: Material) -> Plan[dict[str, Any]]:
-    """Upload what must be uploaded, and return the job's input. Raises Refused, OSError."""
-    job_input: dict[str, Any] = {"language": material.kind.language, "source": material.source, "format": material.format}
-    if len(json.dumps(material.source, ensure_ascii=False).encode()) > INLINE_MAX_BYTES:
-        content = material.source.encode()
-        asset = yield from have_asset(patience, company, content, material.name, CONTENT_TYPES[material.kind.language])
-        job_input["source"] = {ASSET_REFERENCE_KEY: asset.id}
-    for key, body in material.files.items():
-        name = Path(key).name
-        asset = yield from have_asset(patience, company, body, name, type_of(name))
-        job_input.setdefault("files", {})[key] = {ASSET_REFERENCE_KEY: asset.id}
-    return job_input
+def choose_kind(renderers: Sequence[Renderer], file: str, forced: str | None, option: str = "type=") -> Kind:
+    """Return the kind that the daemon's renderers give a file whose name says nothing by itself. Raises UsageError.
+
+    `option` is how the caller says a type.
+    """
+    kind = find_other_kind(renderers, file, forced)
+    if kind is not None:
+        return kind
+    if forced is not None:
+        others = [one.job_type for one in renderers if one.job_type not in FAMILIES]
+        more = f", and of the daemon {', '.join(others)}" if others else ""
+        raise UsageError(f"render knows no type {forced}", hint=f"it knows {known_types()}{more}")
+    known = sorted({*EXTENSIONS, *(extension for one in renderers for extension in one.extensions)})
+    raise UsageError(
+        f"cannot tell what {file[:200] or 'it'} is from its name",
+        hint=f"name it with {option}, or use one of {' '.join(known)}",
+    )
 
 
-def have_asset(patience: Patience, company: str, content: bytes | Path, filename: str, content_type: str) -> Plan[Asset]:
-    """Return an asset with that content: one the daemon has already, else a new one."""
-    sha256 = yield Do(partial(_hash, content))
-    existing = (yield from asking.call(patience, calls.find_assets(company, sha256=sha256))).items
-    if existing:
-        return existing[0]
-    body = content if isinstance(content, bytes) else Body(content)
-    call = calls.upload_asset(company, body, filename=filename, content_type=content_type)
+def read_material(
+    source: Path | str | bytes | None,
+    kind: Kind,
+    result_format: str | None,
+    options: Mapping[str, Any],
+    files: Mapping[str, str | os.PathLike[str] | bytes],
+) -> Material:
+    """Return what is to be rendered: the file at a path, or a text or bytes. `options` are fields of the input.
+
+    The local files that a source names go along when it is a file; `files` are more of them. Raises UsageError, OSError.
+    """
+    set_format = options.get("format")
+    wanted = choose_format(kind, result_format or (set_format if isinstance(set_format, str) else None))
+    job_input = {**kind.fields, **options, **({} if wanted is None else {"format": wanted})}
+    given = {name: each if isinstance(each, bytes) else Path(each) for name, each in files.items()}
+    if not isinstance(source, Path):
+        content = source.encode() if isinstance(source, str) and kind.is_picture else source
+        return Material(kind.job_type, job_input, content, content_type=kind.content_type, files=given)
+    read = read_source(source, kind)
+    found = find_files(kind.job_type, job_input, read, source.parent)
+    skipped = tuple(line for line in found.skipped if line.partition(":")[0] not in given)
+    return Material(kind.job_type, job_input, read, source.name, kind.content_type, {**found.files, **given}, skipped)
+
+
+def read_source(path: Path, kind: Kind) -> str | bytes | Path:
+    """Return the text of a file; what is no text as bytes, or where they are. Raises UsageError, OSError."""
+    return path if kind.is_picture else decode_source(path.read_bytes(), kind, str(path))
+
+
+def decode_source(content: bytes, kind: Kind, called: str) -> str | bytes:
+    """Return the text that a source is, without a byte order mark; what is no text as it is.
+
+    A source is a text where the kind is a built-in one that takes text, and must then be UTF-8. Raises UsageError.
+    """
+    if kind.is_picture:
+        return content
     try:
-        return (yield from asking.call(patience, call))
-    except Refused as refused:
-        raise Refused(
-            f"cannot send {filename}: {refused}", slug=refused.slug, status=refused.status, hint=refused.hint
+        return content.decode("utf-8").removeprefix(_UTF8_BOM)
+    except UnicodeDecodeError as error:
+        if kind.job_type not in TEXT_TYPES:
+            return content
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"{called} is not UTF-8 text: byte 0x{content[error.start]:02x} in line {line}",
+            hint=f"convert it first, for example: iconv -f ISO-8859-1 -t UTF-8 {called}",
         ) from None
 
 
-def _read_file(path: Path, kind: Kind, wanted: str, given: dict[str, Path | bytes]) -> Material:
-    from nexusctl.client.references import find_references
+def find_files(job_type: str, job_input: Mapping[str, Any], source: object, folder: Path) -> References:
+    """Return the local files that a source names. `folder` is what its paths are relative to."""
+    from nexusctl.client.references import References, find_references
 
-    try:
-        source = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
-    found = find_references(kind.language, source, path.parent)
-    skipped = tuple(line for line in found.skipped if line.partition(":")[0] not in given)
-    return Material(kind, source, wanted, path.name, {**found.files, **given}, skipped)
+    if not isinstance(source, str):
+        return References()
+    return find_references(str(job_input.get("language") or LANGUAGES_OF_FILES.get(job_type, "")), source, folder)
 
 
-def _hash(content: bytes | Path) -> str:
-    if isinstance(content, bytes):
-        return hashlib.sha256(content).hexdigest()
-    digest = hashlib.sha256()
-    with content.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+def choose_format(kind: Kind, wanted: str | None, option: str = "format=") -> str | None:
+    """Return the format of the result, the kind's default when none is wanted; None where there are none. Raises UsageError.
+
+    Of a picture any is as likely as another: that must be named. `option` is how the caller says it.
+    """
+    if not kind.formats:
+        if wanted is not None:
+            raise UsageError(f"{kind.called} has no formats to choose from", hint="leave the format out")
+        return None
+    found = kind.default_format if wanted is None else kind.find_format(wanted)
+    if found is None:
+        shown = (wanted or "").lower().removeprefix(".")
+        what = f"{kind.called} cannot be made as {shown}" if shown else "the result's format must be named"
+        raise UsageError(what, hint=f"say {option} and one of {', '.join(kind.formats)}")
+    return found
+
+
+def merge(fields: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with the given ones in their place; objects are merged."""
+    merged = dict(fields)
+    for key, value in given.items():
+        before = merged.get(key)
+        merged[key] = merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def _is_file(text: str) -> bool:

@@ -61,10 +61,10 @@ class Nexus(VerbNames, Synchronous):
         """Return what a plan tells, carried out as far as it is wanted."""
         return self._driver.iterate(plan)
 
-    def render(self, source: str | os.PathLike[str], **options: Unpack[RenderOptions]) -> Rendered:
-        """Render a file, or with `type` a text, and return what came of it once it is done.
+    def render(self, source: str | bytes | os.PathLike[str] | None, **options: Unpack[RenderOptions]) -> Rendered:
+        """Render a file, or with `type` a text or bytes, and return what came of it once it is done.
 
-        The local files that a document uses are sent along. Raises JobNotDone, OSError when a file cannot be read. Ctrl-C only
-        ends the waiting; the job goes on.
+        None is for job types that can do without a source. The local files that a source names are sent along. Raises
+        JobNotDone, OSError when a file cannot be read. Ctrl-C only ends the waiting; the job goes on.
         """
         return Rendered(self.run(submitting.render(self, source, options)), self)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from nexusctl.client import asking, calls, downloading, logs, material, paging, streams, submitting, waiting
+from nexusctl.client import asking, calls, downloading, logs, paging, streams, submitting, uploads, waiting
 from nexusctl.client.autostart import Starter
 from nexusctl.client.bodies import as_body, name_of, type_of
 from nexusctl.client.following import Following
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from nexusctl.client.bodies import UploadSource
     from nexusctl.client.frames import StreamEvent
+    from nexusctl.client.material import Material
     from nexusctl.client.patience import Notice
     from nexusctl.client.steps import Plan, Telling
     from nexusctl.client.submitting import JobOptions
@@ -117,9 +118,9 @@ class Operations:
         return submitting.submit(self.patience.renew(), self.company, job, input, options)
 
     @operation
-    def prepare(self, source: material.Material) -> Plan[dict[str, Any]]:
+    def prepare(self, material: Material) -> Plan[dict[str, Any]]:
         """Upload what a source needs beside it, and return the input of the job that renders it."""
-        return material.prepare(self.patience.renew(), self.company, source)
+        return uploads.prepare(self.patience.renew(), self.company, material)
 
     @operation
     def list_jobs(

@@ -1,7 +1,7 @@
 """The local files that a document refers to, and which of them may be sent along.
 
-Owns finding the references (images in Markdown, every file that Typst reads) and the rule of what may leave the folder.
-Uploads nothing.
+Owns finding the references (images in Markdown, every file that Typst reads, the data of charts, the pictures and the sound of
+storyboards) and the rule of what may leave the folder. Uploads nothing.
 
 Keys are the paths as the source uses them, decoded and normalised (`a%20b/./c.png` is `a b/c.png`), relative to the
 source's folder.
@@ -13,16 +13,17 @@ Everything else is named in `skipped`.
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 import stat
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from markdown_it.token import Token
@@ -36,6 +37,7 @@ _TYPST_PATH: Final = re.compile(
 _TYPST_ESCAPE: Final = re.compile(r"\\(u\{([0-9a-fA-F]{1,6})\}|.)")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNSENDABLE: Final = re.compile(r"[\x00-\x1f\x7f\\]")
+_ROWS: Final = frozenset({"values", "datasets", "usermeta"})
 _LINE_COMMENT: Final = re.compile(r"(?<!:)//")
 
 
@@ -55,6 +57,9 @@ def find_references(language: str, source: str, folder: Path) -> References:
             _take(target, unquote(target), folder, found)
     elif language == "typst":
         _take_typst(source, "", folder, found)
+    elif language in JSON_PATHS:
+        for path in dict.fromkeys(JSON_PATHS[language](source)):
+            _take(path, path, folder, found)
     return found
 
 
@@ -74,6 +79,50 @@ def typst_paths(source: str) -> Iterator[str]:
         path = _TYPST_ESCAPE.sub(lambda escape: chr(int(escape[2], 16)) if escape[2] else escape[1], found[1])
         if not _LINE_COMMENT.search(source, line_start, found.start(1)) and not path.startswith("@"):
             yield path
+
+
+def chart_paths(source: str) -> Iterator[str]:
+    """Yield the addresses of data and pictures in a Vega-Lite or Vega spec. Rows that stand in it are not looked at."""
+    yield from _urls_in(_read_json(source))
+
+
+def storyboard_paths(source: str) -> Iterator[str]:
+    """Yield the paths of the pictures and the sound of a storyboard."""
+    storyboard = _read_json(source)
+    slides = storyboard.get("slides") if isinstance(storyboard, dict) else None
+    places = (
+        [storyboard.get("audio"), *(slide.get("image") for slide in slides or () if isinstance(slide, dict))] if slides else []
+    )
+    yield from (place for place in places if isinstance(place, str))
+
+
+JSON_PATHS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
+    "vega-lite": chart_paths,
+    "vega": chart_paths,
+    "storyboard": storyboard_paths,
+}
+
+
+def _read_json(source: str) -> Any:
+    """Return the document; None for what is none: the renderer will say so."""
+    try:
+        return json.loads(source)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _urls_in(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _urls_in(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == "url":
+                url = item.get("value") if isinstance(item, dict) else item
+                if isinstance(url, str):
+                    yield url
+            elif key not in _ROWS:
+                yield from _urls_in(item)
 
 
 def _images_in(token: Token) -> Iterator[str]:

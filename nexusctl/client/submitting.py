@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import uuid
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import ValidationError
 
-from nexusctl.client import asking, calls, material, streams
+from nexusctl.client import asking, calls, material, streams, uploads
 from nexusctl.client.steps import Do, consume
 from nexusctl.errors import JobNotDone, UsageError
+from nexusctl.kinds import find_kind
 from nexusd.contract.jobs import IDEMPOTENCY_KEY_MAX_LENGTH, Job, JobAccepted, JobSubmission
 
 if TYPE_CHECKING:
@@ -42,12 +44,13 @@ class RenderOptions(JobOptions, total=False):
     """What may be said of a render beside that.
 
     `type`: a job type (`document`), a language (`typst`) or both (`document/typst`); with it a `str` is the text itself.
-    `format`: `svg`, `png` or `pdf`. `files`: what the source refers to, by the paths it uses. `on_event`: is called with every
-    event of the job, as it comes.
+    `format`: `svg`, `png`, `pdf`, what the type has. `options`: more fields of the job's input, such as `scale`. `files`: what
+    the source refers to, by the paths it uses. `on_event`: is called with every event of the job, as it comes.
     """
 
     type: str
     format: str
+    options: Mapping[str, Any]
     files: Mapping[str, str | os.PathLike[str] | bytes]
     on_event: Callable[[StreamEvent], None]
 
@@ -66,17 +69,16 @@ def submit(
     return (yield from asking.call(patience, calls.submit(company, job, new_key() if key is None else checked_key(key))))
 
 
-def render(client: Operations, what: str | os.PathLike[str], options: RenderOptions) -> Plan[Job]:
+def render(client: Operations, what: str | bytes | os.PathLike[str] | None, options: RenderOptions) -> Plan[Job]:
     """Submit a source, follow the job to its end, and return it. Raises JobNotDone, UsageError, OSError, and as `submit`."""
     patience = client.patience.renew()
     on_event = options.get("on_event")
-    how = (options.get("type"), options.get("format"), options.get("files"))
-    found = yield Do(partial(material.read_material, what, *how))
+    found = yield from _find_material(patience, what, options)
     for line in found.skipped:
         client.notice(f"not sent along: {line}")
-    job_input = yield from material.prepare(patience, client.company, found)
+    job_input = yield from uploads.prepare(patience, client.company, found)
     of_job: JobOptions = {name: value for name, value in options.items() if name in JobOptions.__annotations__}  # type: ignore[assignment]
-    accepted = yield from submit(patience, client.company, found.kind.job_type, job_input, of_job)
+    accepted = yield from submit(patience, client.company, found.job_type, job_input, of_job)
 
     def take(event: StreamEvent) -> Plan[None]:
         if on_event is not None:
@@ -110,6 +112,20 @@ def checked_key(key: str) -> str:
             f"an idempotency key is 1 to {IDEMPOTENCY_KEY_MAX_LENGTH} printable ASCII characters, without spaces around it"
         )
     return key
+
+
+def _find_material(
+    patience: Patience, what: str | bytes | os.PathLike[str] | None, options: RenderOptions
+) -> Plan[material.Material]:
+    forced = options.get("type")
+    source = yield Do(partial(material.path_or_content, what, forced))
+    name = str(source) if isinstance(source, Path) else ""
+    kind = find_kind(name, forced)
+    if kind is None:
+        kind = material.choose_kind((yield from asking.call(patience, calls.list_renderers())).items, name, forced)
+    rest = (options.get("format"), options.get("options") or {}, options.get("files") or {})
+    found: material.Material = yield Do(partial(material.read_material, source, kind, *rest))
+    return found
 
 
 def _make_submission(job_type: str, job_input: Mapping[str, Any], given: Mapping[str, Any]) -> JobSubmission:

@@ -36,18 +36,19 @@ def run(
     """
     from nexusctl.errors import UsageError
     from nexusctl.output.files import STDOUT, Target
-    from nexusctl.output.screen import Screen
 
     if as_json and out == STDOUT:
         raise UsageError("--json and -o - both want standard output", hint="name a file with -o FILE")
     session: Session = context.obj
-    screen = Screen()
+    screen = session.screen()
     target = None if out is None else Target(None if out == STDOUT else Path(out))
     if target is not None:
         target.check()
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
+        from nexusctl.commands.naming import name_asset
 
+        asset = name_asset(nexus, screen, asset)
         call = calls.get_asset(nexus.company, asset)
         body = nexus.send(call)
         row = call.parse(body)

@@ -1,11 +1,10 @@
 """`nexusctl asset ls`: the assets, newest first."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nexusctl.commands.options import Json, Limit, refuse_empty_if_given
+from nexusctl.commands.options import Format, Ids, Json, Limit, refuse_empty_if_given
 
 if TYPE_CHECKING:
     from nexusctl.commands.session import Session
@@ -15,6 +14,7 @@ EXAMPLES = (
     "nexusctl asset ls",
     "nexusctl asset ls --task chat-42",
     "nexusctl asset ls --namespace attachments --limit 5",
+    "nexusctl asset ls --format '{id}\\t{byteSize}'",
     "nexusctl asset ls -q --job 01985c1e-7f3a-7c52-9d43-0242ac120002",
 )
 
@@ -34,35 +34,29 @@ def run(
     ] = None,
     limit: Limit = 20,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Ids only.")] = False,
+    quiet: Ids = False,
+    template: Format = None,
 ) -> None:
     """List assets, newest first: what jobs made and what was uploaded."""
-    from nexusctl.commands.paging import fetch_pages
-    from nexusctl.output.screen import Screen
+    from nexusctl.output.forms import choose_form
+    from nexusctl.output.templates import fields_of
+    from nexusd.contract.assets import Asset, AssetList
 
     session: Session = context.obj
-    screen = Screen(quiet=quiet)
+    screen = session.screen(quiet=quiet)
+    form = choose_form(fields_of(Asset) if template else None, as_json=as_json, ids=quiet, template=template)
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
+        from nexusctl.commands.answering import Answering
+        from nexusctl.commands.naming import name_job
+        from nexusctl.output.assets import format_assets
+
+        job_id = None if job is None else name_job(nexus, screen, job)
 
         def make_call(count: int, cursor: str | None) -> Any:
             return calls.list_assets(
-                nexus.company, source_task_id=task, job_id=job, namespace=namespace, limit=count, cursor=cursor
+                nexus.company, source_task_id=task, job_id=job_id, namespace=namespace, limit=count, cursor=cursor
             )
 
-        document = fetch_pages(nexus, make_call, limit)
-    if as_json:
-        screen.write_json(json.dumps(document))
-        return
-    from nexusctl.output.assets import format_assets
-    from nexusctl.output.text import clean_line
-    from nexusd.contract.assets import AssetList
-
-    assets = AssetList.model_validate(document).items
-    if quiet:
-        for asset in assets:
-            screen.write(clean_line(asset.id))
-    elif assets:
-        screen.write(format_assets(assets, screen.style))
-    else:
-        screen.note("no assets")
+        answering = Answering(nexus, screen, form)
+        answering.answer_list(make_call, limit, format_assets, model=AssetList, empty="no assets")

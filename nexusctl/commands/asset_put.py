@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nexusctl.commands.options import Json, SourceTask, refuse_empty_if_given
+from nexusctl.commands.options import Json, Quiet, SourceTask, refuse_empty_if_given
 
 if TYPE_CHECKING:
     from nexusctl.commands.session import Session
@@ -34,12 +34,13 @@ def run(
     namespace: Annotated[str, typer.Option("--namespace", metavar="NAME", help="Where it belongs.")] = "attachments",
     source_task: SourceTask = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Store a file as an asset. Prints its id, by which the input of a job can name it: {"$asset": "ID"}."""
     import mimetypes
 
     from nexusctl.errors import UsageError
-    from nexusctl.output.screen import Screen
+    from nexusctl.output.forms import Form
 
     try:
         with file.open("rb"):
@@ -48,9 +49,10 @@ def run(
         raise UsageError(f"cannot read {file}: {getattr(error, 'strerror', error)}") from None
     called = name or file.name
     session: Session = context.obj
-    screen = Screen()
+    screen = session.screen(quiet=quiet)
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
+        from nexusctl.commands.answering import Answering
         from nexusctl.output.text import clean_line
 
         call = calls.upload_asset(
@@ -61,8 +63,4 @@ def run(
             source_task_id=source_task,
             namespace=namespace,
         )
-        body = nexus.send(call)
-        if as_json:
-            screen.write_json(body)
-        else:
-            screen.write(clean_line(call.parse(body).id))
+        Answering(nexus, screen, Form(as_json)).answer(call, lambda made, _style: clean_line(made.id))

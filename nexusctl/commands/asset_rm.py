@@ -13,24 +13,28 @@ EXAMPLES = ("nexusctl asset rm 01985c1e-7f3a-7c52-9d43-0242ac120002",)
 
 def run(
     context: typer.Context,
-    assets: Annotated[list[str], typer.Argument(metavar="ASSET…", help="The assets' ids.", show_default=False)],
+    assets: Annotated[
+        list[str], typer.Argument(metavar="ASSET…", help="The assets' ids or parts of them.", show_default=False)
+    ],
 ) -> None:
     """Delete assets, each with its file. Prints the id of each that is gone, and ends at the first that cannot be deleted.
+
+    All are found first: when one cannot be, none is deleted.
 
     Refused for one that is pinned, and for one that the input of a job names which is not over.
     """
     from nexusctl.errors import Refused, UsageError
-    from nexusctl.output.screen import Screen
 
     if "" in assets:
         raise UsageError("an id is empty")
     session: Session = context.obj
-    screen = Screen()
+    screen = session.screen()
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
+        from nexusctl.commands.naming import name_asset
         from nexusctl.output.text import clean_line
 
-        for asset in assets:
+        for asset in [name_asset(nexus, screen, named) for named in assets]:
             try:
                 nexus.send(calls.delete_asset(nexus.company, asset))
             except Refused as refused:

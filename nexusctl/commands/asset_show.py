@@ -4,31 +4,34 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nexusctl.commands.options import AssetId, Json
+from nexusctl.commands.options import AssetId, Format, Json
 
 if TYPE_CHECKING:
     from nexusctl.commands.session import Session
 
 SHORT_HELP = "Show one asset: what it is, and where it came from."
-EXAMPLES = ("nexusctl asset show 01985c1e-7f3a-7c52-9d43-0242ac120002",)
+EXAMPLES = (
+    "nexusctl asset show 01985c1e-7f3a-7c52-9d43-0242ac120002",
+    "nexusctl asset show - --format '{contentType} {provenance.width}'",
+)
 
 
-def run(context: typer.Context, asset: AssetId, as_json: Json = False) -> None:
+def run(context: typer.Context, asset: AssetId, as_json: Json = False, template: Format = None) -> None:
     """Show one asset: what it is, and where it came from.
 
     For what a job made: the job, its attempt and type, the versions of the renderer and its tools, and the sha256 of the input.
     """
-    from nexusctl.output.screen import Screen
+    from nexusctl.output.forms import choose_form
+    from nexusctl.output.templates import fields_of
+    from nexusd.contract.assets import Asset
 
     session: Session = context.obj
-    screen = Screen()
+    screen = session.screen()
+    form = choose_form(fields_of(Asset) if template else None, as_json=as_json, template=template)
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
+        from nexusctl.commands.answering import Answering
+        from nexusctl.commands.naming import name_asset
         from nexusctl.output.assets import format_asset
 
-        call = calls.get_asset(nexus.company, asset)
-        body = nexus.send(call)
-        if as_json:
-            screen.write_json(body)
-        else:
-            screen.write(format_asset(call.parse(body), screen.style))
+        Answering(nexus, screen, form).answer(calls.get_asset(nexus.company, name_asset(nexus, screen, asset)), format_asset)

@@ -27,9 +27,11 @@ def run(
     Exit code 1 when there is one: its file is missing or torn, or a file is foreign. Ctrl-C says how to go on.
     """
     from nexusctl.commands.verification import verify
-    from nexusctl.output.screen import Screen
 
     session: Session = context.obj
-    screen = Screen(quiet=quiet)
+    screen = session.screen(quiet=quiet)
     with session.connect(screen) as nexus:
-        verify(session, nexus, screen, after, as_json=as_json)
+        from nexusctl.commands.naming import name_asset
+
+        last = None if after is None else name_asset(nexus, screen, after)
+        verify(session, nexus, screen, last, as_json=as_json)

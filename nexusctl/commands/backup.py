@@ -29,10 +29,9 @@ def run(
     import uuid
 
     from nexusctl.errors import AssetsDamaged
-    from nexusctl.output.screen import Screen
 
     session: Session = context.obj
-    screen = Screen(quiet=quiet)
+    screen = session.screen(quiet=quiet)
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
         from nexusctl.output.present import format_size

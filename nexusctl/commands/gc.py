@@ -25,10 +25,8 @@ def run(
     """
     import json
 
-    from nexusctl.output.screen import Screen
-
     session: Session = context.obj
-    screen = Screen(quiet=quiet)
+    screen = session.screen(quiet=quiet)
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
         from nexusctl.output.present import format_size

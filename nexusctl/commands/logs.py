@@ -37,13 +37,15 @@ def run(
     --follow waits for a job that is queued, goes on with later attempts, and survives a restart of the daemon.
     """
     from nexusctl.errors import UsageError
-    from nexusctl.output.screen import Screen
 
     if raw and as_json:
         raise UsageError("--raw and --json exclude each other", hint="JSON cannot hold any bytes: choose one")
     session: Session = context.obj
-    screen = Screen()
+    screen = session.screen()
     with session.connect(screen) as nexus:
+        from nexusctl.commands.naming import name_job
+
+        job = name_job(nexus, screen, job)
         if follow:
             from nexusctl.commands.log_following import follow_log
 

@@ -21,7 +21,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes: results and errors only.")]
 SourceTask = Annotated[str | None, typer.Option("--source-task", metavar="ID", help="The conversation task that asks for it.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False, callback=refuse_empty)]
+Ids = Annotated[bool, typer.Option("--quiet", "-q", help="Ids only.")]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="TEMPLATE", help="Fields of the JSON: '{id}\\t{status}'.", callback=refuse_empty_if_given),
+]
+JobId = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB", help="The job's id or a part of it; - is the newest.", show_default=False, callback=refuse_empty
+    ),
+]
+JobIds = Annotated[
+    list[str],
+    typer.Argument(metavar="JOB…", help="The jobs' ids or parts of them; - is the newest.", show_default=False),
+]
 JobType = Annotated[
     str | None,
     typer.Argument(
@@ -31,4 +45,9 @@ JobType = Annotated[
         callback=refuse_empty_if_given,
     ),
 ]
-AssetId = Annotated[str, typer.Argument(metavar="ASSET", help="The asset's id.", show_default=False, callback=refuse_empty)]
+AssetId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ASSET", help="The asset's id or a part of it; - is the newest.", show_default=False, callback=refuse_empty
+    ),
+]

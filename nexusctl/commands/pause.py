@@ -24,23 +24,20 @@ def run(
 
     What runs goes on, and new jobs are taken. With --drain, Ctrl-C ends the waiting only.
     """
-    from nexusctl.output.screen import Screen
+    from nexusctl.output.forms import Form
 
     session: Session = context.obj
-    screen = Screen()
+    screen = session.screen()
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
+        from nexusctl.commands.answering import Answering
         from nexusctl.output.present import format_queue
 
-        call = calls.pause_queue(job_type, reason)
-        body = nexus.send(call)
+        answering, call = Answering(nexus, screen, Form(as_json)), calls.pause_queue(job_type, reason)
         if drain:
             from nexusctl.commands.draining import drain as wait_drained
 
+            nexus.call(call)
             wait_drained(session, nexus, screen, job_type)
             call = calls.queue()
-            body = nexus.send(call)
-        if as_json:
-            screen.write_json(body)
-        else:
-            screen.write(format_queue(call.parse(body), screen.style))
+        answering.answer(call, format_queue)

@@ -21,19 +21,15 @@ def run(
 ) -> None:
     """Lift the pause of one job type; without one, that of the whole queue. Those of single job types then stay."""
     from nexusctl.errors import UsageError
-    from nexusctl.output.screen import Screen
+    from nexusctl.output.forms import Form
 
     if every and job_type is not None:
         raise UsageError("--all lifts every pause", hint="leave out either --all or the job type")
     session: Session = context.obj
-    screen = Screen()
+    screen = session.screen()
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
+        from nexusctl.commands.answering import Answering
         from nexusctl.output.present import format_queue
 
-        call = calls.resume_queue(job_type, every=every)
-        body = nexus.send(call)
-        if as_json:
-            screen.write_json(body)
-        else:
-            screen.write(format_queue(call.parse(body), screen.style))
+        Answering(nexus, screen, Form(as_json)).answer(calls.resume_queue(job_type, every=every), format_queue)

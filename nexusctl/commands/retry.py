@@ -30,14 +30,13 @@ def run(
     """
     import uuid
 
-    from nexusctl.output.screen import Screen
-
     session: Session = context.obj
-    screen = Screen(quiet=quiet)
+    screen = session.screen(quiet=quiet)
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
+        from nexusctl.commands.naming import name_job
 
-        call = calls.retry_job(nexus.company, job, str(uuid.uuid4()))
+        call = calls.retry_job(nexus.company, name_job(nexus, screen, job), str(uuid.uuid4()))
         body = nexus.send(call)
         new_id = call.parse(body).job_id
         if not follow:

@@ -1,6 +1,7 @@
-"""What `render` is asked to render: the file, the job type and language, the format, and where the result goes.
+"""What `render` is asked to render: the file, its kind, the format, and where the result goes.
 
-Owns the inference from names and the reading of the source. Contacts nothing: every refusal here is a UsageError (exit 2).
+Owns what the command line adds to the library's `material`: standard input and the place of the result. Contacts nothing: every
+refusal here is a UsageError (exit 2). The names themselves are `kinds`'.
 
 The result's default place is beside the source with the format's extension, as d2 and typst do.
 """
@@ -10,65 +11,65 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from nexusctl.client import material
+from nexusctl.client.material import choose_format, decode_source
 from nexusctl.errors import UsageError
-from nexusctl.kinds import EXTENSIONS, FORMATS, Kind, find_kind, known_types
 from nexusctl.output.files import STDOUT, Target
 
+if TYPE_CHECKING:
+    from nexusctl.kinds import Kind
+
 STDIN: Final = "-"
-_UTF8_BOM: Final = "\ufeff"
 
 
-def infer_kind(file: str, forced: str | None) -> Kind:
-    """Return the kind of a file. `forced` is a job type (`document`), a language (`typst`), or both (`document/typst`)."""
-    kind = find_kind(file, forced)
-    if kind is not None:
-        return kind
-    if forced is None:
-        raise UsageError(
-            f"cannot tell what {file} is from its name",
-            hint=f"name it with --type diagram|document, or use {' '.join(EXTENSIONS)}",
-        )
-    raise UsageError(
-        f"render knows no type {forced}",
-        hint=f"it knows {known_types()}; for other job types use `nexusctl submit`",
-    )
+def infer_format(kind: Kind, forced: str | None, out: str | None) -> str | None:
+    """Return the result's format: the forced one, else that of the extension of `out`, else the kind's default.
 
-
-def infer_format(job_type: str, forced: str | None, out: str | None) -> str:
-    """Return the result's format: the forced one, else that of the extension of `out`, else the job type's default."""
-    known = FORMATS[job_type]
-    if forced is not None:
-        wanted, origin = forced.lower().removeprefix("."), "--format"
-    else:
-        suffix = Path(out).suffix if out not in (None, STDOUT) else ""
-        wanted, origin = suffix.lower().removeprefix(".") or known[0], f"-o {out}"
+    None where the kind has no formats. Raises UsageError.
+    """
+    suffix = Path(out).suffix if out is not None and out != STDOUT and kind.formats else ""
     if forced is None and out is not None and not _is_plain_name(out):
-        wanted = wanted if wanted in known else known[0]  # a device or a folder: its name says nothing
-    if wanted not in known:
-        raise UsageError(
-            f"a {job_type} cannot be made as {wanted} ({origin})", hint=f"choose one of {', '.join(known)} with --format"
-        )
-    return wanted
+        suffix = suffix if kind.find_format(suffix) else ""  # a device or a folder: its name says nothing
+    return choose_format(kind, forced if forced is not None else suffix or None, "-o FILE, or --format")
 
 
-def choose_target(file: str, out: str | None, result_format: str) -> Target:
-    """Return where the result goes. Raises UsageError when that cannot be written, or is the source itself."""
+def choose_target(file: str | None, out: str | None, kind: Kind, result_format: str | None) -> Target:
+    """Return where the result goes. Raises UsageError when that cannot be written, or is the source itself.
+
+    A folder as `out` takes all the files that the job makes.
+    """
+    name = stem_of(file, kind) + (kind.formats[result_format] if result_format is not None else kind.output)
     if out == STDOUT:
         target = Target(None)
     elif out is None:
-        if file == STDIN:
-            raise UsageError("a source from standard input has no name", hint="say where the result goes with -o FILE")
-        target = Target(Path(file).with_suffix(f".{result_format}"))
-    elif os.path.isdir(out):
-        target = Target(Path(out, Path(file if file != STDIN else "stdin").name).with_suffix(f".{result_format}"))
+        if file is None or file == STDIN:
+            raise UsageError("a source without a file has no name", hint="say where the result goes with -o FILE")
+        if not name.removeprefix(stem_of(file, kind)):
+            raise UsageError(f"{kind.called} may be several files", hint="say where they go with -o FOLDER")
+        target = Target(Path(file).parent / name)
+    elif os.path.isdir(out) or out.endswith("/"):
+        target = Target(Path(out, name), folder=Path(out))
     else:
         target = Target(Path(out))
     target.check()
-    if target.path is not None and file != STDIN and os.path.exists(target.path) and target.path.samefile(file):
+    if (
+        target.path is not None
+        and file not in (None, STDIN)
+        and os.path.exists(target.path)
+        and target.path.samefile(str(file))
+    ):
         raise UsageError(f"the result would overwrite the source {file}", hint="name another file with -o FILE")
     return target
+
+
+def stem_of(file: str | None, kind: Kind) -> str:
+    """Return what a result is called after its source: `flow.vl.json` is `flow`."""
+    if file is None or file == STDIN:
+        return kind.job_type if file is None else "stdin"
+    name = Path(file).name
+    return name[: -len(kind.extension)] if kind.extension else Path(file).stem
 
 
 def check_file(file: str) -> None:
@@ -85,21 +86,15 @@ def check_file(file: str) -> None:
         raise UsageError(f"cannot read {file!r}: {error}") from None
 
 
-def read_source(file: str) -> str:
-    """Return the text of the source. Raises UsageError when it cannot be read or is not UTF-8."""
+def read_source(file: str, kind: Kind) -> str | bytes | Path:
+    """Return the text of the source; what is no text as bytes, or where they are. Raises UsageError."""
+    if file == STDIN:
+        return decode_source(sys.stdin.buffer.read(), kind, file)
     try:
-        content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        return material.read_source(Path(file), kind)
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from None
-    try:
-        return content.decode("utf-8").removeprefix(_UTF8_BOM)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"{file} is not UTF-8 text: byte 0x{content[error.start]:02x} in line {line}",
-            hint=f"convert it first, for example: iconv -f ISO-8859-1 -t UTF-8 {file}",
-        ) from None
 
 
 def _is_plain_name(out: str) -> bool:
-    return os.path.isfile(out) or not os.path.exists(out)
+    return os.path.isfile(out) or not (os.path.exists(out) or out.endswith("/"))

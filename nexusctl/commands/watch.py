@@ -18,11 +18,11 @@ def run(context: typer.Context, job: JobId, as_json: Json = False, quiet: Quiet 
 
     With --json: one line for each event, the event's data with `id` and `event` of its frame.
     """
-    from nexusctl.output.screen import Screen
 
     session: Session = context.obj
-    screen = Screen(quiet=quiet)
+    screen = session.screen(quiet=quiet)
     with session.connect(screen) as nexus:
         from nexusctl.commands.following import watch
+        from nexusctl.commands.naming import name_job
 
-        watch(session, nexus, screen, job, as_json=as_json)
+        watch(session, nexus, screen, name_job(nexus, screen, job), as_json=as_json)

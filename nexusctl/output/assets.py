@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from nexusctl.output.present import describe, format_age, format_fields, format_moment, format_size, status_cell
+from nexusctl.output.present import describe, format_fields, format_size, status_cell
 from nexusctl.output.table import Cell, format_table
 from nexusctl.output.text import clean_line
+from nexusctl.output.times import format_moment, format_when
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ def format_assets(assets: Sequence[Asset], style: Style) -> str:
             Cell(clean_line(asset.id)),
             Cell(clean_line(asset.content_type)),
             Cell(format_size(asset.byte_size)),
-            Cell(format_age(asset.created_at), "dim"),
+            Cell(format_when(asset.created_at, style), "dim"),
             Cell(clean_line(asset.original_filename or "")),
         ]
         for asset in assets
@@ -35,17 +36,21 @@ def format_assets(assets: Sequence[Asset], style: Style) -> str:
 
 def format_source_task(items: Sequence[SourceTaskItem], style: Style) -> str:
     """Return the table of `ls --task`: jobs and assets in one."""
-    return format_table(["ID", "STATUS", "TYPE", "AGE", "DETAIL"], [_item_row(item) for item in items], style)
+    return format_table(["ID", "STATUS", "TYPE", "AGE", "DETAIL"], [_item_row(item, style) for item in items], style)
 
 
-def _item_row(item: SourceTaskItem) -> list[Cell]:
+def _item_row(item: SourceTaskItem, style: Style) -> list[Cell]:
     if item.job is not None:
         kind, job = status_cell(item.job), item.job
-        return [Cell(clean_line(job.id)), kind, *_about(job.job_type, format_age(job.created_at), describe(job))]
+        return [Cell(clean_line(job.id)), kind, *_about(job.job_type, format_when(job.created_at, style), describe(job))]
     assert item.asset is not None
     asset = item.asset
     detail = f"{format_size(asset.byte_size)} {asset.original_filename or ''}"
-    return [Cell(clean_line(asset.id)), Cell("asset"), *_about(asset.content_type, format_age(asset.created_at), detail)]
+    return [
+        Cell(clean_line(asset.id)),
+        Cell("asset"),
+        *_about(asset.content_type, format_when(asset.created_at, style), detail),
+    ]
 
 
 def _about(kind: str, age: str, detail: str) -> list[Cell]:
@@ -62,8 +67,8 @@ def format_asset(asset: Asset, style: Style) -> str:
         ("sha256", clean_line(asset.sha256)),
         ("stored", f"{clean_line(asset.provider)}: {clean_line(asset.object_key)}"),
         ("namespace", clean_line(asset.namespace)),
-        ("created", format_moment(asset.created_at)),
-        ("pinned", format_moment(asset.pinned_at)),
+        ("created", format_moment(asset.created_at, style)),
+        ("pinned", format_moment(asset.pinned_at, style)),
         ("source task", clean_line(asset.source_task_id or "")),
         ("by agent", clean_line(asset.created_by_agent_id or "")),
         ("by user", clean_line(asset.created_by_user_id or "")),

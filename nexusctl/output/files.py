@@ -17,6 +17,7 @@ import os
 import stat
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from nexusctl.errors import BadAnswer, JobLost, UsageError
@@ -24,22 +25,25 @@ from nexusctl.replacing import create_beside, open_replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 STDOUT: Final = "-"
 
 
 class Target:
-    """Where a result goes: a path, or None for standard output."""
+    """Where a result goes: a path, or None for standard output. `folder` is where several go, if that was asked for."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, folder: Path | None = None) -> None:
         self.path = path
+        self.folder = folder
 
     def check(self) -> None:
         """Refuse a target that cannot be written. Raises UsageError; leaves nothing behind."""
         if self.path is None:
             if sys.stdout.isatty():
                 raise UsageError("will not write a file to the terminal", hint="name a file with -o FILE, or pipe the output")
+            return
+        if self.folder is not None and not self.folder.exists():
+            self._check_new_folder(self.folder)
             return
         if not _is_replaceable(self.path):
             return
@@ -50,9 +54,19 @@ class Target:
         os.close(descriptor)
         temporary.unlink()
 
+    def beside(self, name: str) -> Target:
+        """Return the target of another file of the same folder."""
+        return Target((self.folder or Path()) / name, folder=self.folder)
+
+    def _check_new_folder(self, folder: Path) -> None:
+        if not os.access(folder.absolute().parent, os.W_OK | os.X_OK):
+            raise UsageError(f"cannot make the folder {folder}", hint="name another with -o FOLDER/")
+
     def save(self, chunks: Iterable[bytes], *, sha256: str, byte_size: int) -> None:
         """Write the chunks. Raises JobLost when the system refuses, BadAnswer when they are not what was promised."""
         try:
+            if self.folder is not None:
+                self.folder.mkdir(exist_ok=True)
             with self._open() as file:
                 _copy_checked(chunks, file, sha256=sha256, byte_size=byte_size)
         except BrokenPipeError:

@@ -5,14 +5,16 @@ Owns which fields are shown, in what words and colours. Everything that came fro
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
 from typing import TYPE_CHECKING, Final
 
 from nexusctl.output.table import Cell, format_table
 from nexusctl.output.text import clean, clean_line, shorten, wrap
+from nexusctl.output.times import format_age, format_moment, format_when
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from nexusctl.output.screen import Style
     from nexusd.contract.assets import Asset
@@ -25,15 +27,7 @@ _LABEL_WIDTH: Final = 13
 _STACKED_BELOW: Final = 60
 _SIZE_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _KIBI: Final = 1024
-
-
-def format_age(moment: datetime, now: datetime | None = None) -> str:
-    """Return how long ago that was, in one unit: `5s`, `12m`, `3h`, `9d`."""
-    seconds = max(0, int(((now or datetime.now(UTC)) - moment).total_seconds()))
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= length:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
+_ATTEMPT_MAX_LENGTH: Final = 200
 
 
 def format_size(count: int) -> str:
@@ -70,7 +64,7 @@ def format_jobs(jobs: Sequence[JobSummary], style: Style) -> str:
             Cell(clean_line(job.id)),
             status_cell(job),
             Cell(clean_line(job.job_type)),
-            Cell(format_age(job.created_at), "dim"),
+            Cell(format_when(job.created_at, style), "dim"),
             Cell(describe(job)),
         ]
         for job in jobs
@@ -78,15 +72,15 @@ def format_jobs(jobs: Sequence[JobSummary], style: Style) -> str:
     return format_table(["JOB", "STATUS", "TYPE", "AGE", "DETAIL"], rows, style)
 
 
-def format_job(job: Job, style: Style) -> str:
+def format_job(job: Job, style: Style, *, with_input: bool = False) -> str:
     """Return the details of `show`."""
     status = status_cell(job)
     fields = [
         ("job", clean_line(job.id)),
         ("status", style.paint(status.text, status.colour)),
         ("queue", f"position {job.queue_position}" if job.queue_position is not None else None),
-        ("starts", _about(job.estimated_start_at)),
-        ("ends", _about(job.estimated_finish_at)),
+        ("starts", _about(job.estimated_start_at, style)),
+        ("ends", _about(job.estimated_finish_at, style)),
         ("type", clean_line(job.job_type)),
         ("progress", describe(job) if not job.status.is_terminal else None),
         ("error", clean(job.error_code or "")),
@@ -94,12 +88,13 @@ def format_job(job: Job, style: Style) -> str:
         ("source task", clean_line(job.source_task_id or "")),
         ("retry of", clean_line(job.retry_of or "")),
         ("priority", str(job.priority) if job.priority else None),
-        ("created", format_moment(job.created_at)),
-        ("started", format_moment(job.started_at)),
-        ("finished", format_moment(job.finished_at)),
+        ("created", format_moment(job.created_at, style)),
+        ("started", format_moment(job.started_at, style)),
+        ("finished", format_moment(job.finished_at, style)),
         ("attempts", f"{job.attempts_used} of {job.max_attempts} used" if job.attempt else None),
         *(("", _attempt_line(attempt)) for attempt in job.attempts),
-        *(("result" if asset.id == job.result_asset_id else "asset", asset_line(asset)) for asset in job.assets),
+        *(("result" if asset.id == job.result_asset_id else "asset", _made_line(asset)) for asset in job.assets),
+        ("input", clean(json.dumps(job.input, ensure_ascii=False, indent=2)) if with_input else None),
     ]
     return format_fields(fields, style)
 
@@ -109,10 +104,10 @@ def format_status(status: Status, style: Style) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in status.jobs.items() if count) or "none"
     fields = [
         ("nexusd", f"{clean_line(status.version)}, pid {status.pid}{', stopping' if status.stopping else ''}"),
-        ("up", f"{format_age(status.started_at)}, since {format_moment(status.started_at)}"),
+        ("up", f"{format_age(status.started_at)}, since {format_moment(status.started_at, style)}"),
         ("jobs", counts),
-        *_pause_fields(status.paused),
-        ("queue", f"empty {_about(status.queue.estimated_empty_at)}" if status.queue.estimated_empty_at else None),
+        *_pause_fields(status.paused, style),
+        ("queue", f"empty {_about(status.queue.estimated_empty_at, style)}" if status.queue.estimated_empty_at else None),
         ("assets", str(status.assets)),
         ("running", _limits_line(status.limits)),
         ("children", _held(status.containment)),
@@ -132,17 +127,17 @@ def _held(containment: Containment) -> str:
 
 def format_queue(state: QueueState, style: Style) -> str:
     """Return the answer of `pause` and `resume`."""
-    pauses = _pause_fields(state.paused) or [("paused", "nothing")]
+    pauses = _pause_fields(state.paused, style) or [("paused", "nothing")]
     return format_fields([*pauses, ("running", str(state.running)), ("queued", str(state.queued))], style)
 
 
-def _pause_fields(pauses: Sequence[QueuePause]) -> list[tuple[str, str]]:
-    return [("" if number else "paused", _pause_line(pause)) for number, pause in enumerate(pauses)]
+def _pause_fields(pauses: Sequence[QueuePause], style: Style) -> list[tuple[str, str]]:
+    return [("" if number else "paused", _pause_line(pause, style)) for number, pause in enumerate(pauses)]
 
 
-def _pause_line(pause: QueuePause) -> str:
+def _pause_line(pause: QueuePause, style: Style) -> str:
     reason = f": {clean_line(pause.reason)}" if pause.reason else ""
-    return f"{clean_line(pause.job_type or 'the whole queue')}, since {format_moment(pause.paused_at)}{reason}"
+    return f"{clean_line(pause.job_type or 'the whole queue')}, since {format_moment(pause.paused_at, style)}{reason}"
 
 
 def _limits_line(limits: Limits) -> str:
@@ -157,6 +152,17 @@ def asset_line(asset: Asset) -> str:
     """Return an asset on one line."""
     name = f" {clean_line(asset.original_filename)}" if asset.original_filename else ""
     return f"{clean_line(asset.id)} {clean_line(asset.content_type)}, {format_size(asset.byte_size)}{name}"
+
+
+def _made_line(asset: Asset) -> str:
+    """Return an asset and, on a line of its own, what made it."""
+    made = asset.provenance
+    if made is None:
+        return asset_line(asset)
+    tools = "".join(f", {name} {version}" for name, version in sorted(made.tools.items()))
+    size = f", {made.width} x {made.height}" if made.width is not None and made.height is not None else ""
+    pages = f", {made.pages} pages" if made.pages is not None else ""
+    return f"{asset_line(asset)}\n" + clean_line(f"{made.job_type} {made.renderer_version}{tools}{size}{pages}")
 
 
 def event_line(job: JobSummary, style: Style) -> str:
@@ -189,6 +195,7 @@ def _wrapped(line: str, style: Style, indent: int) -> list[str]:
 
 
 def _attempt_line(attempt: Attempt) -> str:
+    """Return how an attempt ended, and on a line of its own what it took and how it was held."""
     end = attempt.outcome or "running"
     if attempt.exit_code not in (None, 0):
         end += f", exit code {attempt.exit_code}"
@@ -196,13 +203,14 @@ def _attempt_line(attempt: Attempt) -> str:
         end += f", signal {attempt.signal}"
     if attempt.finished_at is not None:
         end += f", {(attempt.finished_at - attempt.started_at).total_seconds():.1f} s"
-    return shorten(clean_line(f"{attempt.number}. {end}"), 200)
+    took = [
+        f"{attempt.cpu_seconds:.2f} s of processor" if attempt.cpu_seconds is not None else "",
+        f"{format_size(attempt.peak_memory_bytes)} of memory" if attempt.peak_memory_bytes is not None else "",
+        f"held by {clean_line(attempt.containment)}" if attempt.containment else "",
+    ]
+    lines = [f"{attempt.number}. {end}", ", ".join(filter(None, took))]
+    return "\n   ".join(shorten(clean_line(line), _ATTEMPT_MAX_LENGTH) for line in lines if line)
 
 
-def _about(moment: datetime | None) -> str | None:
-    return f"about {format_moment(moment)}" if moment is not None else None
-
-
-def format_moment(moment: datetime | None) -> str | None:
-    """Return a time of day here, None for none."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment is not None else None
+def _about(moment: datetime | None, style: Style) -> str | None:
+    return f"about {format_moment(moment, style)}" if moment is not None else None

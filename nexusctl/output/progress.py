@@ -47,7 +47,7 @@ def open_display(screen: Screen, title: str | None, write: Callable[[str], None]
     if screen.quiet or title is None:
         return Silence()
     if style.is_terminal and style.width is not None and sys.stderr.encoding and _is_lively():
-        return Bar(title, style.width)
+        return Bar(title, style.width, colour=style.colour)
     return Lines(screen, write, tell_end=tell_end)
 
 
@@ -99,9 +99,10 @@ class Bar(Silence):
 
     _task: TaskID
 
-    def __init__(self, title: str, width: int) -> None:
+    def __init__(self, title: str, width: int, *, colour: bool = True) -> None:
         self._title = clean_line(title)
         self._width = width
+        self._colour = colour
         self._progress: Progress | None = None
 
     def __exit__(
@@ -114,7 +115,7 @@ class Bar(Silence):
     def show(self, event: BaseModel) -> None:
         """Move the bar, which appears with the first event: by then `__exit__` is certain to take it away, whatever comes."""
         if self._progress is None:
-            self._progress = _new_progress(self._width)
+            self._progress = _new_progress(self._width, colour=self._colour)
             self._task = self._progress.add_task(self._text("submitted"), total=None)
             self._progress.start()
         if isinstance(event, ProgressEvent):
@@ -133,14 +134,14 @@ class Bar(Silence):
         return text if cell_width(text) <= room else shorten(message, room)
 
 
-def _new_progress(width: int) -> Progress:
+def _new_progress(width: int, *, colour: bool) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=None), TaskProgressColumn()]
     if width >= _WIDE:
         columns.append(TimeElapsedColumn())
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False, no_color=not colour)
     return Progress(*columns, console=console, transient=True, expand=False)
 
 

@@ -4,8 +4,8 @@ Owns what is known about the two streams (terminal or not, width, colour) and th
 
 Invariants:
 1. Standard output gets results only, so that it can be piped; notes, progress and errors go to standard error.
-2. Colour is used only where it is wanted: on a terminal that is not dumb and without NO_COLOR (https://no-color.org), or with
-   FORCE_COLOR; NO_COLOR wins.
+2. Colour is used only where it is wanted: what the caller says wins, then NO_COLOR (https://no-color.org), then FORCE_COLOR and
+   CLICOLOR_FORCE, then CLICOLOR=0 (https://bixense.com/clicolors), and else a terminal that is not dumb gets it.
 3. Without a terminal the width is unlimited (None): what a script reads is never shortened.
 """
 
@@ -34,29 +34,38 @@ class Style:
     is_terminal: bool
     width: int | None
     colour: bool
+    time: str = "relative"
+    """How moments are told: `relative`, `iso` or `unix`."""
 
     def paint(self, text: str, colour: str | None) -> str:
         """Return `text` in a colour, where colour is wanted."""
         return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour and self.colour else text
 
 
-def style_of(stream: TextIO) -> Style:
-    """Look at a stream and the environment."""
+def style_of(stream: TextIO, colour: str = "auto", time: str = "relative") -> Style:
+    """Look at a stream and the environment. `colour` is `auto`, `always` or `never`."""
     is_terminal = stream.isatty()
-    lively = is_terminal and os.environ.get("TERM") != "dumb"
-    colour = not os.environ.get("NO_COLOR") and (lively or bool(os.environ.get("FORCE_COLOR")))
-    if not is_terminal:
-        return Style(is_terminal, None, colour)
-    return Style(is_terminal, max(MIN_WIDTH, shutil.get_terminal_size().columns), colour)
+    is_wanted = _wants_colour(is_terminal) if colour == "auto" else colour == "always"
+    width = max(MIN_WIDTH, shutil.get_terminal_size().columns) if is_terminal else None
+    return Style(is_terminal, width, is_wanted, time)
+
+
+def _wants_colour(is_terminal: bool) -> bool:
+    environment = os.environ
+    if environment.get("NO_COLOR"):
+        return False
+    if any(environment.get(name, "0") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return is_terminal and environment.get("TERM") != "dumb" and environment.get("CLICOLOR") != "0"
 
 
 class Screen:
     """The two streams of this process. `quiet` leaves out everything on standard error but errors."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, colour: str = "auto", time: str = "relative") -> None:
         self.quiet = quiet
-        self.style = style_of(sys.stdout)
-        self.note_style = style_of(sys.stderr)
+        self.style = style_of(sys.stdout, colour, time)
+        self.note_style = style_of(sys.stderr, colour, time)
 
     def write(self, text: str) -> None:
         """Write one result, a line or several."""
@@ -88,9 +97,9 @@ class Screen:
         return json_text(document, indent=indent, ascii_only=(sys.stdout.encoding or "").lower() not in ("utf-8", "utf8"))
 
 
-def write_error(error: NexusctlError, *, verbose: bool) -> None:
+def write_error(error: NexusctlError, *, verbose: bool, colour: str = "auto") -> None:
     """Say what went wrong, then what to do, and with `verbose` the stable name of the error."""
-    style = style_of(sys.stderr)
+    style = style_of(sys.stderr, colour)
     what, *more = clean(str(error)).strip().split("\n")
     what += f" [{error.slug}]" if verbose else ""
     first, *rest = wrap(f"nexusctl: {what}", style.width, indent="  ")

@@ -64,6 +64,7 @@ async def upload_asset(request: Request, company: str, upload: Annotated[AssetUp
 async def list_assets(request: Request, company: str, query: Annotated[AssetQuery, Query()]) -> Response:
     """List the assets of a company."""
     wanted = AssetFilter(
+        id_part=query.id_part,
         source_task_id=query.source_task_id,
         job_id=query.job_id,
         namespace=query.namespace,

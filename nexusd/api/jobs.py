@@ -58,6 +58,7 @@ async def submit_batch(request: Request, company: str) -> Response:
 async def list_jobs(request: Request, company: str, query: Annotated[JobQuery, Query()]) -> Response:
     """List the jobs of a company."""
     wanted = JobFilter(
+        id_part=query.id_part,
         statuses=None if query.status is None else frozenset(query.status),
         job_type=query.job_type,
         source_task_id=query.source_task_id,

@@ -28,6 +28,7 @@ logger = logging.getLogger("nexusd.api")
 
 STATUS: Final[dict[type[NexusdError], int]] = {
     errors.InvalidRequest: 422,
+    errors.RendererUnavailable: 422,
     errors.MalformedRequest: 400,
     errors.DigestMismatch: 422,
     errors.PayloadTooLarge: 413,

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
-from nexusd.contract.base import Answer, ForeignId, PageQuery, Query, Timestamp
+from nexusd.contract.base import Answer, ForeignId, IdPart, PageQuery, Query, Timestamp
 
 ASSET_REFERENCE_KEY: Final = "$asset"
 
@@ -69,6 +69,7 @@ class ContentQuery(Query):
 class AssetQuery(PageQuery):
     """The query of `GET …/assets`. Every filter that is given narrows the list."""
 
+    id_part: IdPart | None = None
     source_task_id: str | None = None
     job_id: str | None = None
     namespace: str | None = None

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from nexusd.domain.ids import PART_PATTERN
+
 
 @lru_cache(maxsize=64)
 def format_time(moment: datetime) -> str:
@@ -51,6 +53,15 @@ class Query(Request):
     """What a client says behind the `?`. Only the names of the wire count, not those of Python beside them."""
 
     model_config = ConfigDict(populate_by_name=False)
+
+
+IdPart = Annotated[
+    str,
+    Field(
+        pattern=PART_PATTERN,
+        description="A part of an id: how it begins, or with six digits and more how it ends, among the newest 20,000.",
+    ),
+]
 
 
 class PageQuery(Query):

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
 from nexusd.contract.assets import Asset
-from nexusd.contract.base import Answer, ForeignId, JsonObject, PageQuery, Query, Request, Timestamp
+from nexusd.contract.base import Answer, ForeignId, IdPart, JsonObject, PageQuery, Query, Request, Timestamp
 from nexusd.domain.states import ErrorCode, JobStatus
 
 BODY_MAX_BYTES: Final = 1024 * 1024
@@ -45,6 +45,7 @@ class BatchSubmission(Request):
 class JobQuery(PageQuery):
     """The query of `GET …/content-jobs`. Every filter that is given narrows the list; `status` may be repeated."""
 
+    id_part: IdPart | None = None
     status: list[JobStatus] | None = None
     job_type: str | None = None
     source_task_id: str | None = None

@@ -8,8 +8,16 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
+PART_PATTERN: Final = r"^[0-9A-Fa-f-]{1,36}$"
+END_MIN_DIGITS: Final = 6
+"""An ending may be that short. The beginnings of ids are times, so people tell young ones apart by their endings."""
+
+_GROUPS: Final = (8, 4, 4, 4, 12)
+_DIGITS: Final = sum(_GROUPS)
 _COUNTER_BITS = 42
 _lock = threading.Lock()
 _last_millisecond = 0
@@ -35,6 +43,34 @@ def new_id() -> str:
     tail = int.from_bytes(random[6:])
     value = millisecond << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low << 32 | tail
     return str(UUID(int=value))
+
+
+@dataclass(frozen=True, slots=True)
+class IdPart:
+    """How the ids that are meant begin, and how they may end instead; a side that is None fits no id."""
+
+    beginning: str | None
+    ending: str | None
+
+
+def parse_part(text: str) -> IdPart:
+    """Return what a part of an id stands for. Its case and its dashes do not matter; it must match PART_PATTERN."""
+    digits = text.replace("-", "").lower()
+    if not 0 < len(digits) <= _DIGITS:
+        return IdPart(None, None)
+    ending = _dashed(digits[::-1], _GROUPS[::-1])[::-1] if len(digits) >= END_MIN_DIGITS else None
+    return IdPart(_dashed(digits, _GROUPS), ending)
+
+
+def _dashed(digits: str, groups: tuple[int, ...]) -> str:
+    """Return the digits with the dashes between them that an id has there, from its beginning on."""
+    found = []
+    for length in groups:
+        found.append(digits[:length])
+        digits = digits[length:]
+        if not digits:
+            break
+    return "-".join(found)
 
 
 def is_id(text: str) -> bool:

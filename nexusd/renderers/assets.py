@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nexusd.contract.assets import ASSET_REFERENCE_KEY
 from nexusd.errors import InvalidParam, InvalidRequest
+from nexusd.renderers.job import ASSETS_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ASSETS_FOLDER: Final = "assets"
 NAME_MAX_LENGTH: Final = 100
 DEPTH_MAX: Final = 100
 UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -56,7 +56,7 @@ def asset_path(asset_id: str, filename: str | None) -> str:
     name = UNSAFE.sub("_", filename or "file")
     if len(name) > NAME_MAX_LENGTH:
         name = name[-NAME_MAX_LENGTH:]  # the end, which holds the extension
-    return f"{ASSETS_FOLDER}/{UNSAFE.sub('_', asset_id)[:NAME_MAX_LENGTH]}-{name}"
+    return f"{ASSETS_NAME}/{UNSAFE.sub('_', asset_id)[:NAME_MAX_LENGTH]}-{name}"
 
 
 def reference_id(value: dict[str, Any], pointer: str) -> str:

@@ -1,12 +1,17 @@
-"""The child process of a built-in renderer: `python -I -m nexusd.renderers.child MODULE:FUNCTION`.
+"""The child process of a built-in renderer: `python -I -m nexusd.renderers.child MODULE:FUNCTION [--spare]`.
 
 Owns the way from an exception to a log line and an exit code (see `job.py`). Leaves out what is rendered. Imports little, since
 every job pays for it: the engine's module is imported by name, nothing of the daemon ever.
+
+With `--spare` it gets ready before there is a job: it imports the engine's module, calls the `warm()` that this may have, says
+so with an empty line on the progress descriptor, and waits for a line on the descriptor that `NEXUSD_JOB_FD` names. Then the
+work directory holds the job, which it renders as any other; when there is no line but the end, it ends.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +20,8 @@ from nexusd.renderers.job import (
     EXIT_INVALID_INPUT,
     EXIT_OUT_OF_MEMORY,
     EXIT_RENDERER_FAILED,
+    JOB_FD_VARIABLE,
+    PROGRESS_FD_VARIABLE,
     InvalidInput,
     RendererFailed,
     open_job,
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
 
     from nexusd.renderers.job import ChildJob
 
+SPARE = "--spare"
 TRACEBACK_FRAMES = -4  # the innermost four
 
 
@@ -49,6 +57,16 @@ def run(target: str) -> int:
     return EXIT_DONE
 
 
+def wait_job(target: str) -> bool:
+    """Get everything ready that a job of this engine will need, and wait for one; tell whether one came."""
+    engine = load(target)
+    warm: Callable[[], None] | None = getattr(sys.modules[engine.__module__], "warm", None)
+    if warm is not None:
+        warm()
+    os.write(int(os.environ[PROGRESS_FD_VARIABLE]), b"\n")
+    return os.read(int(os.environ[JOB_FD_VARIABLE]), 1) == b"\n"
+
+
 def load(target: str) -> Callable[[ChildJob], None]:
     """Return the function that `MODULE:FUNCTION` names."""
     module, _, function = target.partition(":")
@@ -63,4 +81,6 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    if SPARE in sys.argv[2:] and not wait_job(sys.argv[1]):
+        sys.exit(EXIT_DONE)
     sys.exit(run(sys.argv[1]))

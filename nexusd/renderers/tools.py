@@ -23,6 +23,18 @@ def missing_d2() -> str | None:
     return None
 
 
+def find_graphviz() -> Path | None:
+    """Return the Graphviz program that the package graphviz-pure brought, or None."""
+    return next((path for path in candidates("graphviz-pure", "graphviz-pure") if path.is_file()), None)
+
+
+def missing_graphviz() -> str | None:
+    """Say what to install when the Graphviz program is not there."""
+    if find_graphviz() is None:
+        return "the Graphviz program is missing: pip install --force-reinstall graphviz-pure"
+    return None
+
+
 def candidates(name: str, distribution: str) -> Iterator[Path]:
     """Name the places where pip may have put a program, the cheapest to look at first."""
     yield Path(sys.executable).parent / name

@@ -8,98 +8,65 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import logging
-import math
-import os
 import random
-from dataclasses import dataclass, field, replace
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
 
 from nexusd import failpoints
 from nexusd.contract.base import utc_now
-from nexusd.domain.caps import Caps
 from nexusd.domain.retry import Done, Failed, Outcome, spawn_failure
 from nexusd.domain.states import ErrorCode
 from nexusd.errors import NexusdError, NotFound, OutputRefused, StorageFull, Unavailable
-from nexusd.renderers.job import CAPS_VARIABLE
 from nexusd.runner.capture import Log
-from nexusd.runner.limits import ProcessLimits
-from nexusd.runner.process import Spawn
-from nexusd.runner.programs import find_program
 from nexusd.runner.results import store_results
-from nexusd.runner.supervision import Listener, Orders, Patience, supervise
+from nexusd.runner.supervision import Listener, Orders, Patience, start_cold, supervise
 from nexusd.runner.verdict import judge
-from nexusd.runner.workdir import fill_workdir, open_workdir
-from nexusd.storage.room import UNBOUNDED
-from nexusd.store import companies, jobs
+from nexusd.runner.workdir import fill_workdir, find_inputs, open_workdir
+from nexusd.runner.workshop import cpu_bound
+from nexusd.store import jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from nexusd.contract.assets import Asset
-    from nexusd.renderers.registry import Registry
     from nexusd.renderers.spec import RendererSpec
-    from nexusd.runner.containment import Containment
-    from nexusd.storage import Provider
-    from nexusd.storage.room import Room
-    from nexusd.store.database import Database
+    from nexusd.runner.spares import Spare, Spares
+    from nexusd.runner.supervision import Start
+    from nexusd.runner.workdir import Inputs
+    from nexusd.runner.workshop import Workshop
     from nexusd.store.jobs import Claim, ProcessIdentity, Usage
 
 logger = logging.getLogger("nexusd.runner")
 
 INSIST_SECONDS: Final = 1.0
-CHILD_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 _NO_NETWORK: Final = "the renderer asks for the network: allow it with the setting network_job_types = [{!r}]"
+COPY_MAX_BYTES: Final = 32 * 1024 * 1024
+"""Of assets that are copied to a warm spare. A sandbox that is made for the job is shown them where they lie."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptLimits:
-    """The bounds of every attempt. Seconds and bytes; None = no bound."""
+class Work:
+    """What there is to do, and where: in a directory of the attempt's own, or in that of a spare."""
 
-    terminate_grace_seconds: float
-    drain_seconds: float
-    log_max_bytes: int
-    output_max_bytes: int | None
-    work_max_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What every attempt works with."""
-
-    database: Database
-    storage: Provider
-    registry: Registry
-    work_directory: Path
-    log_directory: Path
-    limits: AttemptLimits
-    containment: Containment
-    caps: Caps = field(default_factory=Caps)
-    network_job_types: frozenset[str] = frozenset()
-    """The job types whose renderers get the network when they ask for it."""
-    room: Room = UNBOUNDED
-    """Where there must be some for anything to start."""
-    slugs: dict[str, str] = field(default_factory=dict)
-    tell_log: Callable[[str], None] = lambda _job_id: None
-    """To be called when the log of a job has grown, and when an attempt's end is stored: its log is whole then."""
-
-    async def slug(self, company_id: str) -> str:
-        """Return a company's slug: asked for once, since no company is ever renamed."""
-        if company_id not in self.slugs:
-            self.slugs[company_id] = (await self.database.read(companies.get, company_id)).slug
-        return self.slugs[company_id]
+    spec: RendererSpec
+    argv: Sequence[str]
+    inputs: Inputs
+    workdir: Path
+    spare: Spare | None = None
 
 
 class Attempt:
     """The attempt that a claim is the right to. `cancel` and `stop` may be called at any time; `run` is called once."""
 
-    def __init__(self, claim: Claim, workshop: Workshop) -> None:
+    def __init__(self, claim: Claim, workshop: Workshop, spares: Spares) -> None:
         self._claim = claim
+        self._spares = spares
         self.job_id = claim.job.id
         self._workshop = workshop
         self._orders = Orders()
@@ -137,21 +104,37 @@ class Attempt:
 
     async def _execute(self, claim: Claim) -> tuple[Outcome, Usage, Sequence[Asset]]:
         """Return what came of it: never raises but for cancellation."""
-        usage = jobs.UNKNOWN_USAGE
+        workshop, usage = self._workshop, jobs.UNKNOWN_USAGE
         try:
-            async with open_workdir(self._workshop.work_directory / claim.attempt_id) as workdir:
-                spec = self._spec(claim)
-                outcome, usage = await self._render(claim, spec, workdir)
-                if isinstance(outcome, Done):
-                    workshop = self._workshop
-                    slug, bound = await workshop.slug(claim.job.company_id), workshop.limits.output_max_bytes
-                    await failpoints.reach("runner.results.before")
-                    results = await store_results(workdir, claim, spec, slug, workshop.storage, bound)
-                    await failpoints.reach("runner.results.after")
-                    return outcome, usage, results
-                return outcome, usage, ()
+            spec = self._spec(claim)
+            inputs = await find_inputs(claim, workshop.database)
+            if spec.network and spec.job_type not in workshop.network_job_types:
+                return Failed(ErrorCode.RENDERER_UNAVAILABLE, _NO_NETWORK.format(spec.job_type)), usage, ()
+            async with self._open_work(spec, inputs) as work:
+                outcome, usage = await self._render(work)
+                if not isinstance(outcome, Done):
+                    return outcome, usage, ()
+                slug, bound = await workshop.slug(claim.job.company_id), workshop.limits.output_max_bytes
+                await failpoints.reach("runner.results.before")
+                results = await store_results(work.workdir, claim, spec, slug, workshop.storage, bound)
+                await failpoints.reach("runner.results.after")
+                return outcome, usage, results
         except Exception as error:  # the border of an attempt
             return self._explain(error), usage, ()
+
+    @asynccontextmanager
+    async def _open_work(self, spec: RendererSpec, inputs: Inputs) -> AsyncIterator[Work]:
+        """Make a work directory, or take a spare with its own. What is in it goes on leaving, or soon after."""
+        argv = list(spec.command(inputs.job_input))
+        spare = self._spares.take(spec, argv) if inputs.asset_bytes <= COPY_MAX_BYTES else None
+        if spare is None:
+            async with open_workdir(self._workshop.work_directory / self._claim.attempt_id) as workdir:
+                yield Work(spec, argv, inputs, workdir)
+            return
+        try:
+            yield Work(spec, argv, inputs, spare.workdir, spare)
+        finally:
+            self._spares.give_up(spare)
 
     def _explain(self, error: Exception) -> Failed:
         match error:
@@ -172,59 +155,45 @@ class Attempt:
         assert spec is not None, "the pool offers only job types of the registry"
         return spec
 
-    async def _render(self, claim: Claim, spec: RendererSpec, workdir: Path) -> tuple[Outcome, Usage]:
-        workshop, limits = self._workshop, self._workshop.limits
-        if spec.network and spec.job_type not in workshop.network_job_types:
-            return Failed(ErrorCode.RENDERER_UNAVAILABLE, _NO_NETWORK.format(spec.job_type)), jobs.UNKNOWN_USAGE
-        can_show = workshop.containment.can_show_files
-        inputs = await fill_workdir(workdir, claim, workshop.database, workshop.storage, can_show=can_show)
-        argv = list(spec.command(inputs.job_input))
-        timeout_seconds = claim.job.timeout_seconds or spec.default_timeout_seconds
+    async def _render(self, work: Work) -> tuple[Outcome, Usage]:
+        claim, workshop, limits = self._claim, self._workshop, self._workshop.limits
+        can_show = work.spare is None and workshop.containment.can_show_files  # a spare's sandbox is closed already
+        shown = await fill_workdir(work.workdir, work.inputs, workshop.storage, can_show=can_show)
+        timeout_seconds = claim.job.timeout_seconds or work.spec.default_timeout_seconds
         path = workshop.log_directory / self.job_id / f"{claim.job.attempt}.log"
         log = Log(path, limits.log_max_bytes, lambda: workshop.tell_log(self.job_id))
         try:
-            spawn = replace(self._spawn(claim, spec, argv, workdir, timeout_seconds), shown=inputs.shown)
-            end, usage = await supervise(
-                workshop.containment.make_child(spawn),
-                self._orders,
-                log,
-                Patience(timeout_seconds, limits.terminate_grace_seconds, limits.drain_seconds, limits.work_max_bytes),
-                Listener(
-                    started=self._remember_process,
-                    lasts=lambda: self._record_process(claim),
-                    progress=lambda fraction, message: self._report(claim, fraction, message),
-                ),
-                workshop.containment.group_parent,
-            )
+            with self._start(work, shown, cpu_bound(timeout_seconds)) as start:
+                end, usage = await supervise(
+                    start,
+                    self._orders,
+                    log,
+                    Patience(timeout_seconds, limits.terminate_grace_seconds, limits.drain_seconds, limits.work_max_bytes),
+                    Listener(
+                        started=self._remember_process,
+                        lasts=lambda: self._record_process(claim),
+                        progress=lambda fraction, message: self._report(claim, fraction, message),
+                    ),
+                )
         except OSError as error:
-            return spawn_failure(error, argv[0]), jobs.UNKNOWN_USAGE
+            return spawn_failure(error, work.argv[0]), jobs.UNKNOWN_USAGE
         finally:
             log.close()
-        return judge(end, usage, log.tail(), spec.unavailable_reason), usage
+        if work.spare is not None:
+            usage = work.spare.without_warming(usage)
+        return judge(end, usage, log.tail(), work.spec.unavailable_reason), usage
 
-    def _spawn(self, claim: Claim, spec: RendererSpec, argv: Sequence[str], workdir: Path, timeout_seconds: float) -> Spawn:
+    @contextmanager
+    def _start(self, work: Work, shown: Sequence[tuple[Path, str]], cpu_seconds: int) -> Iterator[Start]:
         """Raises OSError when there is no such program."""
-        program = find_program(argv[0], CHILD_PATH)
-        return Spawn(
-            attempt_id=claim.attempt_id,
-            argv=(program, *argv[1:]),
-            workdir=workdir,
-            environment={
-                "PATH": CHILD_PATH,
-                "LANG": "C.UTF-8",
-                CAPS_VARIABLE: json.dumps(self._workshop.caps._asdict()),
-                **spec.environment,
-            },
-            limits=ProcessLimits(
-                memory_bytes=spec.memory_max_bytes,
-                file_bytes=self._workshop.limits.output_max_bytes,
-                # of each process: all processors for the whole time, so that only what escaped the timeout meets it
-                cpu_seconds=math.ceil(timeout_seconds * (os.cpu_count() or 1)) + 1,
-                processes=spec.processes_max,
-            ),
-            reads=(*spec.reads, program),
-            network=spec.network,
-        )
+        if work.spare is not None:
+            yield work.spare.start(cpu_seconds)
+            return
+        workshop = self._workshop
+        spawn = workshop.make_spawn(self._claim.attempt_id, work.spec, work.argv, work.workdir)
+        spawn = replace(spawn, shown=shown, limits=replace(spawn.limits, cpu_seconds=cpu_seconds))
+        with start_cold(workshop.containment.make_child(spawn), workshop.containment.group_parent) as start:
+            yield start
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Write until it is written: an outcome that is known must not be lost to a disk that is full for a while.

@@ -18,13 +18,15 @@ from nexusd import failpoints
 from nexusd.contract.base import utc_now
 from nexusd.domain.schedule import Limits, RunningJob
 from nexusd.errors import Unavailable
-from nexusd.runner.attempt import Attempt, Workshop
+from nexusd.runner.attempt import Attempt
 from nexusd.store import dispatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nexusd.hub import Hub
+    from nexusd.runner.spares import Spares
+    from nexusd.runner.workshop import Workshop
 
 logger = logging.getLogger("nexusd.runner")
 
@@ -39,8 +41,9 @@ LOW_DISK_SECONDS: Final = 2.0
 class Pool:
     """The attempts that run. Made once, run once."""
 
-    def __init__(self, workshop: Workshop, hub: Hub, limits: Limits, drain_seconds: float) -> None:
+    def __init__(self, workshop: Workshop, spares: Spares, hub: Hub, limits: Limits, drain_seconds: float) -> None:
         self._workshop = workshop
+        self._spares = spares
         self._hub = hub
         self._limits = limits
         self._drain_seconds = drain_seconds
@@ -122,6 +125,7 @@ class Pool:
         for attempt in self._running:
             if attempt.job_id in cancelled:
                 attempt.cancel()
+        self._spares.tell_room(self._has_room())
         return patience
 
     def _has_room(self) -> bool:
@@ -140,7 +144,7 @@ class Pool:
         if turn.claims:
             await failpoints.reach("runner.claim.after")
         for claim in turn.claims:
-            attempt = Attempt(claim, self._workshop)
+            attempt = Attempt(claim, self._workshop, self._spares)
             self._running[attempt] = RunningJob(claim.job.company_id, claim.job.job_type)
             attempts.start_soon(self._run_attempt, attempt, name=f"attempt at {attempt.job_id}")
         later = turn.next_available_at

@@ -52,7 +52,8 @@ START_SECONDS: Final = 10.0
 class Spawn:
     """What to start: a program by its absolute path, and all that surrounds it. `reads` can be read besides the system.
 
-    `shown` are files to be seen, read-only, at a name in the work directory; only bubblewrap can do that.
+    `shown` are files to be seen, read-only, at a name in the work directory; only bubblewrap can do that. `inherited` are
+    descriptors that it gets besides those of every child.
     """
 
     attempt_id: str
@@ -63,6 +64,7 @@ class Spawn:
     reads: Sequence[str] = ()
     shown: Sequence[tuple[Path, str]] = ()
     network: bool = False
+    inherited: Sequence[int] = ()
 
 
 class Child(ABC):
@@ -84,6 +86,8 @@ class Child(ABC):
         self._pidfd = -1
         self.leader: int | None = None
         """The leader of its session; until that is known, of the session of what holds it."""
+        self.pids: Sequence[int] = ()
+        """The processes whose limits were set: the program, and what else of ours is in its place."""
         self.refusal: OSError | None = None
         """Why the program was not run after all, known at the end."""
 
@@ -114,7 +118,7 @@ class Child(ABC):
                 stdin=go,
                 stdout=output,
                 stderr=output,
-                pass_fds=(progress, report.writing),
+                pass_fds=(progress, report.writing, *self.spawn.inherited),
                 start_new_session=True,
                 umask=0o077,
             )
@@ -249,8 +253,8 @@ async def open_child(child: Child, output: Pipe, progress: Pipe, group_parent: P
             os.close(waiting)
             output.close_writing()
             progress.close_writing()
-        pids = await _wait_ready(child, progress)
-        limits.apply(pids, bounds, counts_processes=child.counts_processes)
+        child.pids = await _wait_ready(child, progress)
+        limits.apply(child.pids, bounds, counts_processes=child.counts_processes)
         with contextlib.suppress(BrokenPipeError):
             os.write(go, GO)
         yield child

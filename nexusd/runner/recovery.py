@@ -18,6 +18,7 @@ from nexusd.runner import tree, workdir
 from nexusd.store import jobs, queries
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from nexusd.store.database import Database
@@ -37,14 +38,17 @@ async def recover(database: Database, work_directory: Path) -> int:
     await failpoints.reach("recovery.settle.before")
     await database.write(jobs.settle_orphans, claims, [random.random() for _ in claims], utc_now())
     await failpoints.reach("recovery.settle.after")
-    await trio.to_thread.run_sync(_clear, work_directory)
+    await trio.to_thread.run_sync(_clear, work_directory, {orphan.claim.attempt_id for orphan in orphans})
     await failpoints.reach("recovery.clear.after")
     if orphans:
         logger.warning("jobs were running when the daemon died; they go on", extra={"jobs": len(orphans)})
     return len(orphans)
 
 
-def _clear(directory: Path) -> None:
+def _clear(directory: Path, known: Collection[str]) -> None:
+    """Remove the work directories, and kill the spares of which nothing else is left: they are marked with its name."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for entry in directory.iterdir():
+        if entry.name not in known and not tree.kill_tree(entry.name, None):
+            logger.error("an old spare does not die", extra={"spare": entry.name})
         workdir.remove(entry)

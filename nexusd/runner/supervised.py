@@ -46,6 +46,8 @@ class SupervisedChild(Child):
         spawn = self.spawn
         words = ["--level", self._level, "--attempt", spawn.attempt_id, "--parent", str(os.getpid()), "--report", str(report)]
         words += ["--workdir", str(spawn.workdir), "--keep", str(progress)]
+        for descriptor in spawn.inherited:
+            words += ["--keep", str(descriptor)]
         for path in self._reads:
             words += ["--read", path]
         if spawn.network:

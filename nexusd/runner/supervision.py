@@ -6,6 +6,7 @@ disk, or on an order. Leaves out what the end means (`verdict`) and what is done
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
@@ -19,9 +20,11 @@ from nexusd.runner.process import Child, open_child
 from nexusd.runner.workdir import is_overfull
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from nexusd.runner.pipes import Pipe
     from nexusd.store.jobs import ProcessIdentity, Usage
 
 MEASURE_INTERVAL_SECONDS: Final = 1.0
@@ -88,33 +91,48 @@ class Listener:
     progress: Callable[[float, str | None], Awaitable[None]]
 
 
-async def supervise(
-    child: Child, orders: Orders, log: Log, patience: Patience, listener: Listener, group_parent: Path | None
-) -> tuple[End, Usage]:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A child that is to be let go by entering `opened`, and its two pipes. Leaving that leaves nothing of the child."""
+
+    child: Child
+    output: Pipe
+    said: Pipe
+    opened: AbstractAsyncContextManager[object]
+
+
+@contextmanager
+def start_cold(child: Child, group_parent: Path | None) -> Iterator[Start]:
+    """Make the pipes of a child that is not started yet."""
+    with open_pipe() as output, open_pipe() as said:
+        yield Start(child, output, said, open_child(child, output, said, group_parent))
+
+
+async def supervise(start: Start, orders: Orders, log: Log, patience: Patience, listener: Listener) -> tuple[End, Usage]:
     """Run a child to its end and return why and how it ended.
 
     Raises OSError when it cannot be started. Ordering: on return every process of the attempt is dead.
     """
+    child = start.child
     holding = _Holding(child, orders, patience)
     progress = Progress(log, listener.progress)
     telling = trio.CancelScope()
     result: tuple[End, Usage] | OSError
-    with open_pipe() as output, open_pipe() as said:
-        async with trio.open_nursery() as tasks:
-            tasks.start_soon(copy_output, output, log, name="copy output")
-            await failpoints.reach("runner.spawn.before")
-            try:
-                async with open_child(child, output, said, group_parent):
-                    await failpoints.reach("runner.spawn.after")
-                    listener.started(child.identity)
-                    tasks.start_soon(_tell, telling, child.outlives_daemon, listener, progress, name="tell of the child")
-                    tasks.start_soon(progress.read, said, name="read progress")
-                    tasks.start_soon(holding.watch_exit, name="watch the child")
-                    result = await holding.run()
-            except OSError as error:  # a nursery would make a group of it
-                result = error
-            telling.cancel()
-            tasks.cancel_scope.deadline = trio.current_time() + patience.drain_seconds
+    async with trio.open_nursery() as tasks:
+        tasks.start_soon(copy_output, start.output, log, name="copy output")
+        await failpoints.reach("runner.spawn.before")
+        try:
+            async with start.opened:
+                await failpoints.reach("runner.spawn.after")
+                listener.started(child.identity)
+                tasks.start_soon(_tell, telling, child.outlives_daemon, listener, progress, name="tell of the child")
+                tasks.start_soon(progress.read, start.said, name="read progress")
+                tasks.start_soon(holding.watch_exit, name="watch the child")
+                result = await holding.run()
+        except OSError as error:  # a nursery would make a group of it
+            result = error
+        telling.cancel()
+        tasks.cancel_scope.deadline = trio.current_time() + patience.drain_seconds
     if isinstance(result, OSError):
         raise result
     if child.refusal is not None:

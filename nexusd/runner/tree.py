@@ -33,7 +33,11 @@ READ_BYTES: Final = 64 * 1024
 _SESSION_FIELD: Final = 3  # of /proc/PID/stat, counted from the state, which comes after the command's name
 _STATE_FIELD: Final = 0
 _PARENT_FIELD: Final = 1
+_TIME_FIELDS: Final = (11, 12, 13, 14)  # its own and its ended children's, in user mode and in the kernel
 _START_FIELD: Final = 19
+_RESIDENT_FIELD: Final = 21
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _GONE: Final = (FileNotFoundError, ProcessLookupError)
 """What opening a process says that has ended. Any other error is no proof of a death."""
 
@@ -108,6 +112,19 @@ def find_children(pid: int) -> list[int]:
 @functools.cache
 def _lists_children() -> bool:
     return (PROC / "thread-self/children").exists()  # CONFIG_PROC_CHILDREN
+
+
+def measure_family(ancestor: int) -> tuple[int, float]:
+    """Return how much memory a process and its descendants hold, in bytes, and how much processor time they have used, in
+    seconds. Pages that they share count for each.
+    """
+    family, resident, ticks = [ancestor], 0, 0
+    for pid in family:  # which grows meanwhile
+        if fields := _stat(pid):
+            resident += int(fields[_RESIDENT_FIELD])
+            ticks += sum(int(fields[field]) for field in _TIME_FIELDS)
+            family += find_children(pid)
+    return resident * PAGE_BYTES, ticks / TICKS_PER_SECOND
 
 
 def signal_process(pidfd: int, number: signal.Signals) -> None:

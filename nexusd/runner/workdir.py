@@ -14,7 +14,7 @@ import trio
 from nexusd.domain.ids import new_id
 from nexusd.errors import NotFound
 from nexusd.renderers.assets import asset_path, find_references, place
-from nexusd.renderers.job import INPUT_NAME, OUT_NAME
+from nexusd.renderers.job import INPUT_NAME, OUT_NAME, TEMPORARY_NAME
 from nexusd.storage import check_provider
 from nexusd.store import assets
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    from nexusd.contract.assets import Asset
     from nexusd.storage import Provider
     from nexusd.store.database import Database
     from nexusd.store.jobs import Claim
 
-TEMPORARY_NAME: Final = "tmp"
 SHOWN_MAX: Final = 100
 """A mount each, and as many words on a command line."""
 ENTRIES_MAX: Final = 100_000
@@ -52,36 +52,48 @@ async def open_workdir(path: Path) -> AsyncIterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a child works on: its input as it sees it, and the stored files to show it, each with its name in the directory."""
+    """What a child works on: its input as it sees it, and the assets that this names, each with its name in the directory."""
 
     job_input: dict[str, Any]
-    shown: Sequence[tuple[Path, str]] = ()
+    assets: Sequence[tuple[Asset, str]] = ()
+
+    @property
+    def asset_bytes(self) -> int:
+        """How large the assets are together."""
+        return sum(asset.byte_size for asset, _ in self.assets)
 
 
-async def fill_workdir(path: Path, claim: Claim, database: Database, storage: Provider, *, can_show: bool) -> Inputs:
+async def find_inputs(claim: Claim, database: Database) -> Inputs:
+    """Return the input of a job. Raises NotFound when an asset that it names is gone."""
+    job_input: dict[str, Any] = json.loads(claim.input)
+    references = find_references(job_input)
+    if not references:
+        return Inputs(job_input)
+    named = await database.read(assets.referenced_by, claim.job.id)
+    paths = {asset.id: asset_path(asset.id, asset.original_filename) for asset in named}
+    if missing := {asset_id for _, asset_id in references} - paths.keys():
+        raise NotFound(f"the input names an asset that was deleted: {', '.join(sorted(missing))}")
+    return Inputs(place(job_input, paths), [(asset, paths[asset.id]) for asset in named])
+
+
+async def fill_workdir(path: Path, inputs: Inputs, storage: Provider, *, can_show: bool) -> Sequence[tuple[Path, str]]:
     """Write `input.json`, and see to it that every asset it names is beside it, read-only.
 
-    A sandbox that `can_show` a file where it lies needs no copy. Elsewhere a copy it is: the child runs under our uid, and
-    could make a hard link writable and with it the stored file.
-    Raises NotFound when a referenced asset is gone, StorageUnavailable when it cannot be had just now.
+    Returns the stored files that are to be shown, each with its name in the directory. A sandbox that `can_show` a file where
+    it lies needs no copy. Elsewhere a copy it is: the child runs under our uid, and could make a hard link writable and with
+    it the stored file.
+    Raises StorageUnavailable when an asset cannot be had just now.
     """
     shown: list[tuple[Path, str]] = []
-    job_input: dict[str, Any] = json.loads(claim.input)
-    if references := find_references(job_input):
-        named = await database.read(assets.referenced_by, claim.job.id)
-        paths = {asset.id: asset_path(asset.id, asset.original_filename) for asset in named}
-        if missing := {asset_id for _, asset_id in references} - paths.keys():
-            raise NotFound(f"the input names an asset that was deleted: {', '.join(sorted(missing))}")
-        for asset in named:
-            check_provider(storage, asset.provider)
-            stored = await storage.local_path(asset.object_key) if can_show and len(shown) < SHOWN_MAX else None
-            if stored is None:
-                await storage.link_into(asset.object_key, path, paths[asset.id])
-            else:
-                shown.append((stored, paths[asset.id]))
-        job_input = place(job_input, paths)
-    (path / INPUT_NAME).write_text(json.dumps(job_input, ensure_ascii=False), "utf-8")
-    return Inputs(job_input, shown)
+    for asset, name in inputs.assets:
+        check_provider(storage, asset.provider)
+        stored = await storage.local_path(asset.object_key) if can_show and len(shown) < SHOWN_MAX else None
+        if stored is None:
+            await storage.link_into(asset.object_key, path, name)
+        else:
+            shown.append((stored, name))
+    (path / INPUT_NAME).write_text(json.dumps(inputs.job_input, ensure_ascii=False), "utf-8")
+    return shown
 
 
 def remove(path: Path) -> None:

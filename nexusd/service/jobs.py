@@ -14,7 +14,7 @@ from nexusd import failpoints
 from nexusd.contract.base import utc_now
 from nexusd.contract.jobs import BatchAccepted, BatchSubmission, CancelAnswer, Job, JobAccepted, JobList, JobSubmission
 from nexusd.contract.validation import invalid_params
-from nexusd.errors import InvalidParam, InvalidRequest, NotFinished
+from nexusd.errors import InvalidParam, InvalidRequest, NotFinished, RendererUnavailable
 from nexusd.renderers.assets import find_references
 from nexusd.store import estimates, jobs, queries, submissions
 from nexusd.store.submissions import Idempotency, NewJob
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nexusd.hub import Hub
-    from nexusd.renderers.registry import Registry
+    from nexusd.service.catalogue import Catalogue
     from nexusd.service.companies import CompanyService
     from nexusd.store.database import Database
     from nexusd.store.outlook import Circumstances
@@ -38,25 +38,27 @@ class JobService:
     """The jobs of all companies."""
 
     def __init__(
-        self, database: Database, companies: CompanyService, registry: Registry, circumstances: Circumstances, hub: Hub
+        self, database: Database, companies: CompanyService, catalogue: Catalogue, circumstances: Circumstances, hub: Hub
     ) -> None:
         self._database = database
         self._companies = companies
-        self._registry = registry
+        self._catalogue = catalogue
         self._circumstances = circumstances
         self._hub = hub
 
     async def submit(self, company: str, submission: JobSubmission, key: str | None) -> JobAccepted:
         """Store one job; with a `key` that was used before, return the job of that time.
 
-        Raises NotFound, InvalidRequest, IdempotencyConflict, Unavailable. Ordering: on return the job is on disk.
+        Raises NotFound, InvalidRequest, RendererUnavailable, IdempotencyConflict, Unavailable.
+        Ordering: on return the job is on disk.
         """
-        [accepted] = await self._create(company, [self._check(submission, "")], _idempotency(SINGLE_ROUTE, key, submission))
+        new_job = await self._check(submission, "")
+        [accepted] = await self._create(company, [new_job], _idempotency(SINGLE_ROUTE, key, submission))
         return accepted
 
     async def submit_batch(self, company: str, batch: BatchSubmission, key: str | None) -> BatchAccepted:
         """Store all jobs or none; raises and promises what `submit` does. The key covers the batch."""
-        new_jobs = [self._check(item, f"/items/{index}") for index, item in enumerate(batch.items)]
+        new_jobs = [await self._check(item, f"/items/{index}") for index, item in enumerate(batch.items)]
         return BatchAccepted(items=[*await self._create(company, new_jobs, _idempotency(BATCH_ROUTE, key, batch))])
 
     async def list(self, company: str, wanted: JobFilter, limit: int, cursor: str | None) -> JobList:
@@ -90,7 +92,7 @@ class JobService:
         """Store a new job like one that is over, however that ended; with a `key`, as `submit` does.
 
         The stored input is checked anew: today's renderer may want another, and what it names may be gone.
-        Raises NotFound, NotFinished, InvalidRequest, IdempotencyConflict, Unavailable. Ordering: on return the job is on disk.
+        Raises NotFound, NotFinished and what `submit` does. Ordering: on return the job is on disk.
         """
         old = await self._database.read(queries.get, (await self._companies.get(company)).id, job_id)
         if not old.status.is_terminal:
@@ -104,7 +106,7 @@ class JobService:
             timeout_seconds=old.timeout_seconds,
             max_attempts=old.max_attempts,
         )
-        new_job = replace(self._check(again, ""), retry_of=job_id)
+        new_job = replace(await self._check(again, ""), retry_of=job_id)
         [accepted] = await self._create(company, [new_job], _idempotency(RETRY_ROUTE, key, {"retryOf": job_id}))
         return accepted
 
@@ -115,10 +117,10 @@ class JobService:
         await failpoints.reach("service.submit.after")
         return accepted
 
-    def _check(self, submission: JobSubmission, pointer: str) -> NewJob:
-        spec = self._registry.get(submission.job_type)
+    async def _check(self, submission: JobSubmission, pointer: str) -> NewJob:
+        spec = self._catalogue.get(submission.job_type)
         if spec is None:
-            known = ", ".join(spec.job_type for spec in self._registry)
+            known = ", ".join(spec.job_type for spec in self._catalogue)
             wrong = InvalidParam(f"{pointer}/jobType", f"no renderer for {submission.job_type!r}; there are: {known}")
             raise InvalidRequest("this daemon has no renderer for that job type", (wrong,))
         references = find_references(submission.input, f"{pointer}/input")
@@ -127,6 +129,9 @@ class JobService:
         except ValidationError as error:
             wrong_places = invalid_params(error, submission.input, f"{pointer}/input")
             raise InvalidRequest(f"the input is not one that {submission.job_type} takes", wrong_places) from None
+        if (reason := (await self._catalogue.look(spec)).unavailable) is not None:
+            told = InvalidParam(f"{pointer}/jobType", "its renderer cannot work here")
+            raise RendererUnavailable(f"the renderer of {submission.job_type} is not available: {reason}", (told,))
         return NewJob(
             job_type=submission.job_type,
             input=checked.model_dump_json(by_alias=True),

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from nexusd.contract.status import SpareState
     from nexusd.hub import Hub
     from nexusd.store.database import Database
     from nexusd.store.outlook import Circumstances
 
 
 class StatusService:
-    """Counts, limits, versions. `requests_open` is asked each time."""
+    """Counts, limits, versions. `requests_open` and `list_spares` are asked each time."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class StatusService:
         socket: Path,
         state_directory: Path,
         requests_open: Callable[[], int],
+        list_spares: Callable[[], list[SpareState]],
     ) -> None:
         self._database = database
         self._hub = hub
@@ -43,6 +45,7 @@ class StatusService:
         self._socket = socket
         self._state_directory = state_directory
         self._requests_open = requests_open
+        self._list_spares = list_spares
         self._started_at = utc_now()
 
     async def get(self) -> Status:
@@ -61,6 +64,7 @@ class StatusService:
             last_event_id=counts.events.highest,
             events=EventHistory(pruned_through=counts.events.pruned_through, highest_id=counts.events.highest),
             requests_open=self._requests_open(),
+            spares=self._list_spares(),
             containment=self._containment,
             limits=self._limits,
             socket=str(self._socket),

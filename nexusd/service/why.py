@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import trio
-
 from nexusd.contract.base import utc_now
 from nexusd.contract.why import Reason, Why
 from nexusd.domain.reasons import FailedFacts, QueuedFacts, RunningFacts
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from nexusd.contract.jobs import Job
     from nexusd.domain import reasons as domain
     from nexusd.hub import Hub
-    from nexusd.renderers.registry import Registry
+    from nexusd.service.catalogue import Catalogue
     from nexusd.service.companies import CompanyService
     from nexusd.storage.room import Room
     from nexusd.store.database import Database
@@ -34,14 +32,14 @@ class WhyService:
         self,
         database: Database,
         companies: CompanyService,
-        registry: Registry,
+        catalogue: Catalogue,
         circumstances: Circumstances,
         hub: Hub,
         room: Room,
     ) -> None:
         self._database = database
         self._companies = companies
-        self._registry = registry
+        self._catalogue = catalogue
         self._circumstances = circumstances
         self._hub = hub
         self._room = room
@@ -69,7 +67,7 @@ class WhyService:
                 return why_running(self._running(job))
 
     async def _gather(self, job: Job, ahead: Outlook) -> QueuedFacts:
-        spec = self._registry.get(job.job_type)
+        spec = self._catalogue.get(job.job_type)
         backs_off = job.available_at is not None and job.available_at > utc_now()
         return QueuedFacts(
             company_id=job.company_id,
@@ -79,13 +77,13 @@ class WhyService:
             running=[each.holder for each in ahead.running],
             available_at=job.available_at if backs_off else None,
             last_outcome=job.attempts[-1].outcome if job.attempts else None,
-            unavailable=None if spec is None else await trio.to_thread.run_sync(spec.unavailable_reason),
+            unavailable=None if spec is None else (await self._catalogue.look(spec)).unavailable,
             is_stopping=self._hub.is_stopping,
             low_disk=self._room.look(),
         )
 
     def _running(self, job: Job) -> RunningFacts:
-        spec = self._registry.get(job.job_type)
+        spec = self._catalogue.get(job.job_type)
         seconds = job.timeout_seconds or (None if spec is None else spec.default_timeout_seconds)
         return RunningFacts(
             since=job.started_at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert, select
 
@@ -11,7 +11,8 @@ from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.events import EventType
 from nexusd.errors import NotFound
 from nexusd.store import events
-from nexusd.store.rows import decode_cursor, next_cursor, select_live_assets, to_asset
+from nexusd.store.pages import PageWanted, read_page
+from nexusd.store.rows import next_cursor, select_live_assets, to_asset
 from nexusd.store.tables import ASSETS, REFERENCES
 
 if TYPE_CHECKING:
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 class AssetFilter:
     """Which assets of a company a list is about. Every field that is given narrows it."""
 
+    id_part: str | None = None
     source_task_id: str | None = None
     job_id: str | None = None
     namespace: str | None = None
     content_type: str | None = None
     sha256: str | None = None
+
+
+COLUMNS: Final = tuple(name for name in AssetFilter.__slots__ if name != "id_part")
 
 
 def add(connection: Connection, asset: Asset) -> None:
@@ -49,13 +54,11 @@ def get(connection: Connection, company_id: str, asset_id: str) -> Asset:
 
 def find(connection: Connection, company_id: str, wanted: AssetFilter, limit: int, cursor: str | None) -> AssetList:
     """Return a page of assets, newest first."""
-    query = select_live_assets().where(ASSETS.c.company_id == company_id)
-    for name in AssetFilter.__slots__:
+    query = select_live_assets()
+    for name in COLUMNS:
         if (value := getattr(wanted, name)) is not None:
             query = query.where(ASSETS.c[name] == value)
-    if cursor is not None:
-        query = query.where(ASSETS.c.id < decode_cursor(cursor))
-    page = connection.execute(query.order_by(ASSETS.c.id.desc()).limit(limit + 1)).all()
+    page = read_page(connection, ASSETS, query, PageWanted(company_id, limit, cursor, wanted.id_part))
     return AssetList(items=[to_asset(row) for row in page[:limit]], next_cursor=next_cursor(page, limit))
 
 

@@ -13,7 +13,8 @@ from nexusd.domain.states import JobStatus
 from nexusd.errors import NotFound
 from nexusd.store import assets, events, pauses
 from nexusd.store.jobs import Claim, ProcessIdentity
-from nexusd.store.rows import ATTEMPT_COLUMNS, SUMMARY_COLUMNS, decode_cursor, next_cursor, to_attempt, to_summary
+from nexusd.store.pages import PageWanted, read_page
+from nexusd.store.rows import ATTEMPT_COLUMNS, SUMMARY_COLUMNS, next_cursor, to_attempt, to_summary
 from nexusd.store.statements import iter_rows, prepare_query
 from nexusd.store.tables import ASSETS, ATTEMPTS, JOBS
 
@@ -45,6 +46,7 @@ QUEUED: Final = _prepare_active("queued")
 class JobFilter:
     """Which jobs of a company a list is about. Every field that is given narrows it."""
 
+    id_part: str | None = None
     statuses: frozenset[JobStatus] | None = None
     job_type: str | None = None
     source_task_id: str | None = None
@@ -52,7 +54,7 @@ class JobFilter:
     created_before: datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the filter as SQL."""
+        """Return the filter as SQL, but for the part of an id."""
         found: list[ColumnElement[bool]] = []
         if self.statuses is not None:
             found.append(JOBS.c.status.in_(sorted(self.statuses)))
@@ -108,10 +110,8 @@ class Orphan:
 
 def find(connection: Connection, company_id: str, wanted: JobFilter, limit: int, cursor: str | None) -> JobList:
     """Return a page of jobs, newest first."""
-    query = select(*SUMMARY_COLUMNS).where(JOBS.c.company_id == company_id, *wanted.conditions())
-    if cursor is not None:
-        query = query.where(JOBS.c.id < decode_cursor(cursor))
-    page = connection.execute(query.order_by(JOBS.c.id.desc()).limit(limit + 1)).all()
+    query = select(*SUMMARY_COLUMNS).where(*wanted.conditions())
+    page = read_page(connection, JOBS, query, PageWanted(company_id, limit, cursor, wanted.id_part))
     return JobList(items=[to_summary(row) for row in page[:limit]], next_cursor=next_cursor(page, limit))
 
 

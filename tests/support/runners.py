@@ -13,10 +13,11 @@ from nexusd.contract.base import utc_now
 from nexusd.domain.schedule import Limits
 from nexusd.renderers.assets import find_references
 from nexusd.renderers.registry import Registry
-from nexusd.runner.attempt import AttemptLimits, Workshop
 from nexusd.runner.containment import Containment, Level
 from nexusd.runner.pool import Pool
 from nexusd.runner.recovery import recover
+from nexusd.runner.spares import SpareRules, Spares
+from nexusd.runner.workshop import AttemptLimits, Workshop
 from nexusd.storage import LocalDisk
 from nexusd.store import assets, jobs, pauses, queries, submissions
 from tests.support.processes import find_marked
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 UNCONFINED: Final = Containment(Level.LIMITS)
 """Children that are held, but see the machine as it is: most tests have them tell pids and meet at files."""
+SPARE_RULES: Final = SpareRules(idle_seconds=60, memory_max_bytes=1 << 30)
 PATIENCE_SECONDS: Final = 60
 """Not what anything here takes, but when a test is called stuck, on a machine that is busy."""
 
@@ -43,6 +45,7 @@ class Runner:
     directory: Path
     store: Store
     workshop: Workshop
+    spares: Spares
     stopping: trio.Event
     stopped: trio.Event
     hurrying: trio.Event = field(default_factory=trio.Event)
@@ -138,6 +141,7 @@ async def open_runner(
     running: Limits | None = None,
     store: Store | None = None,
     stop_drain_seconds: float = 0,
+    spare_rules: SpareRules = SPARE_RULES,
     **limits: Any,
 ) -> AsyncIterator[Runner]:
     """Run a pool in `directory`, on a store of its own or the one given; on leaving, stop it.
@@ -149,24 +153,34 @@ async def open_runner(
         async with (
             open_store(directory / "nexusd.db") as own,
             open_runner(
-                directory, *specs, running=running, store=own, stop_drain_seconds=stop_drain_seconds, **limits
+                directory,
+                *specs,
+                running=running,
+                store=own,
+                stop_drain_seconds=stop_drain_seconds,
+                spare_rules=spare_rules,
+                **limits,
             ) as runner,
         ):
             yield runner
         return
     workshop = make_workshop(directory, store, *specs, **limits)
     await recover(store.database, workshop.work_directory)
-    pool = Pool(workshop, store.hub, running, stop_drain_seconds)
-    runner = Runner(directory, store, workshop, trio.Event(), trio.Event())
+    spares = Spares(workshop, spare_rules)
+    pool = Pool(workshop, spares, store.hub, running, stop_drain_seconds)
+    runner = Runner(directory, store, workshop, spares, trio.Event(), trio.Event())
 
     async def run_pool(*, task_status: trio.TaskStatus[None]) -> None:
         await pool.run(runner.stopping, runner.hurrying, task_status=task_status)
         runner.stopped.set()
 
     async with trio.open_nursery() as nursery:
+        await nursery.start(spares.run)
         await nursery.start(run_pool)
         yield runner
         runner.stopping.set()
+        await runner.stopped.wait()
+        nursery.cancel_scope.cancel()
 
 
 async def upload(runner: Runner, content: bytes, filename: str) -> Asset:

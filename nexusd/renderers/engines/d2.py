@@ -6,6 +6,9 @@ SVG, because D2's own rasteriser fetches icons from the network and cannot be to
 D2 would import any `.d2` file and embed any file as an icon. A diagram has no files beside its source, so both are refused
 here: imports by `refuse_imports`, icons by `svg.Cleaner` (what is embedded must stand in the source).
 
+D2 embeds the fonts it measured in, and they stay in an SVG. `draw`, for pictures inside of others, lets D2 measure in Noto Sans
+instead, which every painter here has.
+
 Results: `diagram.svg`; a source with layers, scenarios or steps gives one picture for each board, `diagram_layers.detail.svg`
 and so on, which sort after the main one; in PDF the boards are the pages of one file.
 """
@@ -15,10 +18,12 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from nexusd.renderers.engines.canvas import put_background
+from nexusd.renderers.engines.drawing import Drawing, Style
 from nexusd.renderers.engines.source import read_source
-from nexusd.renderers.engines.svg import Cleaner
+from nexusd.renderers.engines.svg import SVG, BoardCleaner, number, to_text
 from nexusd.renderers.job import InvalidInput, RendererFailed
 from nexusd.renderers.tools import find_d2, missing_d2
 
@@ -44,51 +49,126 @@ MAYBE_IMPORT: Final = re.compile(r"""(?:^|[:;{\[\],]|\.\.\.|["|])(?:\s|\\)*(@["'
 PROBE: Final = "nexusd-probe-"
 
 
+THEMES: Final = {
+    "light": 0, "dark": 200, "neutral-default": 0, "neutral-grey": 1, "flagship-terrastruct": 3, "cool-classics": 4,
+    "mixed-berry-blue": 5, "grape-soda": 6, "aubergine": 7, "colorblind-clear": 8, "vanilla-nitro-cola": 100,
+    "orange-creamsicle": 101, "shirley-temple": 102, "earth-tones": 103, "everglade-green": 104, "buttered-toast": 105,
+    "dark-mauve": 200, "dark-flagship-terrastruct": 201, "terminal": 300, "terminal-grayscale": 301, "origami": 302, "c4": 303,
+}  # fmt: skip
+LAYOUTS: Final = ("dagre", "elk", "tala")
+FACE: Final = re.compile(r"@font-face\s*\{[^}]*\}")
+FAMILY: Final = re.compile(r"""font-family:\s*"?d2-\d+-font-([a-z-]+)"?""")
+FACE_OPTIONS: Final = {"regular": (False, False), "italic": (False, True), "bold": (True, False), "semibold": (True, False)}
+
+
+class Look(NamedTuple):
+    """How D2 draws. `appendix`: tooltips and links are listed below. `own_fonts`: D2's, else Noto Sans for every text."""
+
+    style: Style = Style()
+    layout: str | None = None
+    sketch: bool = False
+    appendix: bool = False
+    own_fonts: bool = True
+
+
+def draw(source: str, folder: Path, style: Style) -> Drawing:
+    """Return the main board of a source as a picture. See `drawing`."""
+    tree = next(iter(draw_boards(source, folder, Look(style=style, own_fonts=False)).values()))
+    use_painters_fonts(tree)
+    return Drawing(to_text(tree), number(tree.get("width")), number(tree.get("height")))
+
+
 def render(job: ChildJob) -> None:
     """Render the job's D2 source into `out/`."""
+    from nexusd.renderers.engines.diagram import read_style, write_trees
+
     source = read_source(job, NAME)
+    look = Look(
+        style=read_style(job),
+        layout=job.input.get("layout"),
+        sketch=bool(job.input.get("sketch")),
+        appendix=job.input["format"] != "svg",  # on paper nothing can be hovered over
+    )
+    trees = draw_boards(source, job.workdir, look)
+    job.progress(0.5, "drawn")
+    write_trees(job, trees)
+
+
+def draw_boards(source: str, folder: Path, look: Look) -> dict[str, Element]:
+    """Return the clean tree of each board by the name its picture gets, the main board first."""
     if not source.strip():
         raise InvalidInput(f"{NAME}: the source is empty, there is nothing to draw")
-    refuse_imports(job, source)
-    boards = draw_boards(job, source)
-    job.progress(0.5, "drawn")
-    cleaner = Cleaner(source, {path: name for name, path in boards.items()})
-    trees = {name: cleaner.clean(path) for name, path in boards.items()}
-    write(job, trees)
-
-
-def write(job: ChildJob, trees: dict[str, Element]) -> None:
-    """Write the pictures in the format that was asked for."""
-    # Imported here: for SVG, Typst is not loaded.
-    if job.input["format"] == "svg":
-        from nexusd.renderers.engines.svg import write_svg
-
-        for name, tree in trees.items():
-            write_svg(tree, job.out / f"{name}.svg")
-        return
-    from nexusd.renderers.engines.picture import Pages
-
-    pages = Pages(job.workdir / "pages", list(trees.values()))
-    if job.input["format"] == "pdf":
-        pages.write_pdf(job.out / "diagram.pdf")
-        return
-    for number, name in enumerate(trees):
-        pages.write_png(number, job.out / f"{name}.png")
-        job.progress(0.5 + 0.5 * (number + 1) / len(trees), "painted")
-
-
-def draw_boards(job: ChildJob, source: str) -> dict[str, Path]:
-    """Let D2 draw; return the SVG file of each board by the name its picture gets, the main board first."""
-    folder = job.workdir / "boards"
-    messages = run_d2(job, source, folder)
+    refuse_imports(source, folder)
+    messages = run_d2(source, folder, "boards", arguments(look))
     if messages is not None:
         raise refusal(messages)
-    files = sorted(folder.rglob("*.svg"), key=lambda path: (path.stem != "index", path.relative_to(folder).parts))
+    output = folder / "boards"
+    files = sorted(output.rglob("*.svg"), key=lambda path: (path.stem != "index", path.relative_to(output).parts))
     if not files:
         raise InvalidInput(f"{NAME}: the source holds no shape, there is nothing to draw")
     if len(files) > BOARDS_MAX_COUNT:
         raise InvalidInput(f"{NAME}: {len(files)} boards; at most {BOARDS_MAX_COUNT} can be rendered in one job")
-    return {board_name(path.relative_to(folder)): path for path in files}
+    boards = {board_name(path.relative_to(output)): path for path in files}
+    cleaner = BoardCleaner(source, {path: name for name, path in boards.items()})
+    trees = {name: cleaner.clean(path) for name, path in boards.items()}
+    check_count(list(trees.values()), look.style.caps.diagram_max_nodes)
+    if look.style.background is not None:
+        for tree in trees.values():
+            replace_background(tree, look.style.background)
+    return trees
+
+
+def check_count(trees: list[Element], nodes_max: int) -> None:
+    """Refuse too large a diagram. D2 tells what it found in its drawing only, so this spares the painting, not the layout."""
+    classes = (element.get("class", "") for tree in trees for element in tree.iter())
+    if sum(name == "shape" or name.startswith("connection ") for name in classes) > nodes_max:
+        raise InvalidInput(f"{NAME}: more than {nodes_max:,} nodes and edges (caps.diagram_max_nodes)")
+
+
+def arguments(look: Look) -> list[str]:
+    """Return D2's arguments for a look. Raises InvalidInput for a theme or a layout that it does not have."""
+    given = ["--force-appendix"] if look.appendix else []
+    name = look.style.theme.lower().replace(" ", "-")
+    if name not in THEMES and name not in map(str, THEMES.values()):
+        raise InvalidInput(f"theme {look.style.theme!r} is none of D2's: {', '.join(THEMES)}, or its number")
+    theme = THEMES.get(name, name)
+    given += [f"--theme={theme}"] if str(theme) != "0" else []  # else the source may choose
+    if look.layout is not None:
+        if look.layout not in LAYOUTS:
+            raise InvalidInput(f"layout {look.layout!r} is none of D2's: {', '.join(LAYOUTS)}")
+        given.append(f"--layout={look.layout}")
+    if look.sketch:
+        given.append("--sketch")
+    if not look.own_fonts:
+        from nexusd.renderers.engines import fonts
+
+        for name, (bold, italic) in FACE_OPTIONS.items():
+            file = fonts.face(bold=bold, italic=italic)
+            given += [f"--font-{name}={file}", f"--font-mono{'' if name == 'regular' else f'-{name}'}={file}"]
+    return given
+
+
+def use_painters_fonts(tree: Element) -> None:
+    """Let the text be in Noto Sans by name, instead of in the pieces of it that D2 embedded."""
+    from nexusd.renderers.engines.fonts import FALLBACK_FAMILY
+    from nexusd.renderers.engines.fonts import FAMILY as PAINTED
+
+    def named(found: re.Match[str]) -> str:
+        bold, italic = "bold" in found[1], "italic" in found[1]
+        family = f"""font-family:"{PAINTED}","{FALLBACK_FAMILY}",sans-serif"""
+        return f"{family};font-weight:{'bold' if bold else 'normal'};font-style:{'italic' if italic else 'normal'}"
+
+    for style in tree.iter(f"{{{SVG}}}style"):
+        style.text = FAMILY.sub(named, FACE.sub("", style.text or ""))
+
+
+def replace_background(tree: Element, colour: str) -> None:
+    """Put a colour in place of the background that D2 drew: the first rectangle of its drawing."""
+    inner = tree.find(f"{{{SVG}}}svg")
+    rect = None if inner is None else inner.find(f"{{{SVG}}}rect")
+    if inner is not None and rect is not None:
+        inner.remove(rect)
+        put_background(inner, colour)
 
 
 def board_name(path: Path) -> str:
@@ -97,29 +177,27 @@ def board_name(path: Path) -> str:
     return "_".join(["diagram", re.sub(r"[^\w.-]+", "_", ".".join(parts))]) if parts else "diagram"
 
 
-def run_d2(job: ChildJob, source: str, output: Path) -> str | None:
-    """Draw `source` into the folder `output`. Return None, or what D2 said when it failed.
+def run_d2(source: str, folder: Path, output: str, given: list[str]) -> str | None:
+    """Draw `source` into the folder `output` in `folder`. Return None, or what D2 said when it failed.
 
     D2 gets an empty environment: nothing of the user's configures it, and it finds no plug-in to run.
     """
     program = find_d2()
     if program is None:
         raise RendererFailed(missing_d2() or "the D2 program is missing")
-    folder = job.workdir / "source"
-    for needed in (folder, output):
+    place = folder / "source"
+    for needed in (place, folder / output):
         needed.mkdir(exist_ok=True)
-    (folder / NAME).write_text(source, "utf-8", newline="")
-    # On paper nothing can be hovered over: D2 lists tooltips and links below the drawing.
-    appendix = () if job.input["format"] == "svg" else ("--force-appendix",)
-    argv = [str(program), *ARGUMENTS, *appendix, NAME, str(output / "diagram.svg")]
-    done = subprocess.run(argv, cwd=folder, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    (place / NAME).write_text(source, "utf-8", newline="")
+    argv = [str(program), *ARGUMENTS, *given, NAME, str(folder / output / "diagram.svg")]
+    done = subprocess.run(argv, cwd=place, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode == 0:
         return None
     said = ANSI.sub("", (done.stdout + done.stderr).decode("utf-8", "replace"))
     if OUT_OF_MEMORY.search(said) or done.returncode == -signal.SIGKILL:
         # Killed alone, while this process lives: only the kernel does that, to get memory back.
         raise MemoryError
-    return tidy(said, str(folder)) or f"D2 ended with status {done.returncode} and said nothing"
+    return tidy(said, str(place)) or f"D2 ended with status {done.returncode} and said nothing"
 
 
 def tidy(messages: str, folder: str) -> str:
@@ -142,7 +220,7 @@ def refusal(messages: str) -> InvalidInput | RendererFailed:
     return RendererFailed(messages)
 
 
-def refuse_imports(job: ChildJob, source: str) -> None:
+def refuse_imports(source: str, folder: Path) -> None:
     """Raise InvalidInput when the source imports another file.
 
     Only D2 can tell an import from an @ in a text block. So when there may be one, D2 compiles the source once more with every
@@ -152,7 +230,7 @@ def refuse_imports(job: ChildJob, source: str) -> None:
     places = [match.span(1) for match in MAYBE_IMPORT.finditer(source)]
     if not places:
         return
-    messages = run_d2(job, with_probes(source, places), job.workdir / "probe")
+    messages = run_d2(with_probes(source, places), folder, "probe", [])
     if messages is None:
         return
     found = re.search(rf"failed to import .*?{PROBE}(\d+)-", messages)
@@ -166,7 +244,7 @@ def refuse_imports(job: ChildJob, source: str) -> None:
 def with_probes(source: str, places: list[tuple[int, int]]) -> str:
     """Return the source with a numbered, impossible path put behind each of these @ signs and its quote, if it has one."""
     parts, done = [], 0
-    for number, (_, end) in enumerate(places):
-        parts.append(f"{source[done:end]}{PROBE}{number}-")
+    for index, (_, end) in enumerate(places):
+        parts.append(f"{source[done:end]}{PROBE}{index}-")
         done = end
     return "".join([*parts, source[done:]])

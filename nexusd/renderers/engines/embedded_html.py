@@ -34,6 +34,7 @@ hr html iframe img input label legend link map meta meter nobr noscript object o
 select source span tbody td textarea tfoot thead time track tr video wbr
 """
 KNOWN: Final = BLOCKS | frozenset(INERT_NAMES.split()) | WRAPPERS.keys()
+SIDES: Final = {"center": "center", "middle": "center", "right": "right"}
 HEADING: Final = re.compile(r"h([1-6])")
 HIDDEN: Final = frozenset({"script", "style", "template", "head", "title"})
 PIXELS: Final = re.compile(r"\s*(\d{1,4})(?:\.\d+)?\s*(px|%)?\s*")
@@ -48,7 +49,7 @@ class HtmlReader(HTMLParser):
         self._references = references
         self._breaks = breaks
         self._hidden = 0
-        self._centered = False
+        self._side = ""
         self._level = ""
         self._blocks: list[str] = []
 
@@ -100,7 +101,7 @@ class HtmlReader(HTMLParser):
 
     def _open_block(self, tag: str, values: dict[str, str]) -> None:
         self._divide()
-        self._centered = self._centered or tag == "center" or values.get("align", "").lower() in ("center", "middle")
+        self._side = "center" if tag == "center" else SIDES.get(values.get("align", "").lower(), self._side)
         heading = HEADING.fullmatch(tag)
         self._level = heading[1] if heading else self._level
 
@@ -111,7 +112,7 @@ class HtmlReader(HTMLParser):
         if any(part not in ('" "', BREAK) for part in parts):
             content = group(parts)
             block = call("heading", f"level: {self._level}", content) if self._level else call("par", content)
-            self._blocks.append(call("align", "center", block) if self._centered else block)
+            self._blocks.append(call("align", self._side, block) if self._side else block)
         self._level = ""
 
 

@@ -16,22 +16,38 @@ from nexusd.renderers.job import RendererFailed
 
 FAMILY: Final = "Noto Sans"
 FALLBACK_FAMILY: Final = "DejaVu Sans"
+REGULAR: Final = ("NotoSans-Regular", "DejaVuSans")
 FOLDERS: Final = (("mermaid_render", "fonts", "NotoSans-*.ttf"), ("mermaidx", "assets/fonts", "DejaVuSans*.ttf"))
 
 
 @functools.cache
 def files() -> tuple[Path, ...]:
     """Return the font files, the family to be preferred first. Raises RendererFailed when there are none."""
-    found = [file for package, folder, pattern in FOLDERS for file in sorted(_package(package).joinpath(folder).glob(pattern))]
+    found = [
+        file
+        for package, folder, pattern in FOLDERS
+        for file in sorted(_package(package).joinpath(folder).glob(pattern), key=_order)
+    ]
     if not found:
         raise RendererFailed("the fonts are missing: pip install --force-reinstall mermaid-render mermaidx")
     return tuple(found)
+
+
+@functools.cache
+def folders() -> tuple[Path, ...]:
+    """Return the folders of the font files; they hold no other fonts. Empty when there are none."""
+    return tuple(folder for package, name, _ in FOLDERS if (folder := _package(package) / name).is_dir())
 
 
 def face(*, bold: bool = False, italic: bool = False) -> Path:
     """Return the file of one face of FAMILY."""
     style = ("Bold" if bold else "") + ("Italic" if italic else "")
     return next(file for file in files() if file.stem == f"NotoSans-{style or 'Regular'}")
+
+
+def _order(file: Path) -> tuple[bool, str]:
+    """Regular faces first: resvg takes the first that has a missing character, and all of a text from there."""
+    return file.stem not in REGULAR, file.name
 
 
 def _package(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""What is inside a line of Markdown, to Typst: emphasis, code, links, images, breaks, footnote references, HTML tags.
+"""What is inside a line of Markdown, to Typst: emphasis, code, links, images, formulas, breaks, references to footnotes, HTML.
 
 Walks the parser's flat tokens, so that an HTML tag which opens in one and closes in another can be followed.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.tree import SyntaxTreeNode
 
+    from nexusd.renderers.engines.formulas import Formulas
     from nexusd.renderers.engines.references import References
 
 SPANS: Final = {"strong": "strong", "em": "emph", "s": "strike"}
@@ -29,9 +30,11 @@ BARE_ADDRESS: Final = re.compile(r"(?<![\w/])https?://[^\s<>\"]*[^\s<>\"?!.,:*_~
 class Inlines:
     """Converts inline nodes. `note` returns the Typst for a reference to the footnote of that number."""
 
-    def __init__(self, references: References, note: Callable[[int], str]) -> None:
+    def __init__(self, references: References, note: Callable[[int], str], formulas: Formulas) -> None:
         self._references = references
         self._note = note
+        self._formulas = formulas
+        self._line = 1
         self.in_note = False
 
     @contextmanager
@@ -47,6 +50,7 @@ class Inlines:
         """Return the expressions of a block's inline content."""
         builder = InlineBuilder()
         for node in nodes:
+            self._line = node.map[0] + 1 if node.map else self._line
             tokens = (node.token.children or []) if node.type == "inline" and node.token else []
             task = starts_task(node)
             for position, token in enumerate(tokens):
@@ -68,6 +72,10 @@ class Inlines:
             builder.add(self._references.image(str(token.attrs.get("src", "")), token_text(token.children or [])))
         elif kind == "footnote_ref":
             builder.add(self._note(token.meta["id"]))
+        elif kind in ("math_inline", "math_inline_double"):
+            # GitHub also has dollars around backticks.
+            tex = text[1:-1] if len(text) > 2 and text[0] == text[-1] == "`" else text
+            builder.add(self._formulas.show(tex, self._line, display=kind == "math_inline_double"))
         elif kind == "html_inline":
             reader = HtmlReader(builder, self._references, breaks=False)
             reader.feed(text)
@@ -115,7 +123,7 @@ def token_text(tokens: Iterable[Token]) -> str:
     """Return the text of inline tokens, of images their alternative text."""
     parts = []
     for token in tokens:
-        if token.type in ("text", "text_special", "code_inline"):
+        if token.type in ("text", "text_special", "code_inline", "math_inline", "math_inline_double"):
             parts.append(token.content)
         elif token.type in ("softbreak", "hardbreak"):
             parts.append(" ")

@@ -1,4 +1,4 @@
-"""Markdown to Typst: CommonMark with tables, strikethrough, task lists, footnotes and front matter.
+"""Markdown to Typst: CommonMark with tables, strikethrough, task lists, footnotes, definition lists, mathematics, front matter.
 
 Owns the blocks; `inlines` owns what is inside a line, `style` the look. Invariants: every Markdown text gives Typst code that
 compiles (a property test), because all text goes through `typst_text`; nesting deeper than `DEPTH_MAX` is drawn flat.
@@ -7,42 +7,68 @@ compiles (a property test), because all text goes through `typst_text`; nesting 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+import unicodedata
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
+from mdit_py_plugins.deflist import deflist_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.front_matter import front_matter_plugin
 
 from nexusd.renderers.engines.embedded_html import HtmlReader
+from nexusd.renderers.engines.front_matter import read_front_matter
 from nexusd.renderers.engines.inline_builder import InlineBuilder
 from nexusd.renderers.engines.inlines import Inlines, plain_text
-from nexusd.renderers.engines.style import PRELUDE
 from nexusd.renderers.engines.typst_text import EMPTY, array, call, group, literal
 from nexusd.renderers.job import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from nexusd.renderers.engines.figures import Figures
+    from nexusd.renderers.engines.formulas import Formulas
+    from nexusd.renderers.engines.front_matter import FrontMatter
     from nexusd.renderers.engines.references import References
 
 DEPTH_MAX: Final = 10
 NESTING_MAX: Final = 60  # where the parser itself stops
-FRONT_MATTER_LINE: Final = re.compile(r"^([A-Za-z][\w-]*)[ \t]*:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 SLUG_DROPPED: Final = re.compile(r"[^\w\- ]")
 LANGUAGE: Final = re.compile(r"[\w+#.-]{1,40}")
 
 
-def to_typst(source: str, references: References) -> str:
-    """Return a complete Typst document."""
-    return Converter(references).document(parse(source))
+class Converted(NamedTuple):
+    """A document in parts: its front matter, its first main heading, and its blocks, which are Typst expressions. `kinds` are
+    the blocks' kinds, `length` the characters of headings and paragraphs, `levels` those of the headings."""
+
+    front: FrontMatter
+    heading: str
+    blocks: list[str]
+    kinds: frozenset[str]
+    length: int
+    levels: tuple[int, ...]
+
+
+def convert(source: str, references: References, formulas: Formulas, figures: Figures | None = None) -> Converted:
+    """Return the parts of a document. Without `figures`, fences are code. Raises InvalidInput."""
+    return Converter(references, formulas, figures).document(parse(source))
 
 
 def parse(source: str) -> SyntaxTreeNode:
     """Return the syntax tree of a Markdown text."""
     parser = MarkdownIt("commonmark", {"maxNesting": NESTING_MAX}).enable(["table", "strikethrough"])
-    # Inline notes (`^[…]`) are not GitHub's, and would surprise.
-    tokens = parser.use(front_matter_plugin).use(footnote_plugin, inline=False).parse(source)
+    # Inline notes (`^[…]`) are not GitHub's, and would surprise; so would mathematics in `5$ and 6$`.
+    parser.use(front_matter_plugin).use(footnote_plugin, inline=False).use(deflist_plugin)
+    parser.use(
+        dollarmath_plugin,
+        allow_labels=False,
+        allow_space=False,
+        allow_digits=False,
+        allow_blank_lines=False,
+        double_inline=True,
+    )
+    tokens = parser.parse(source)
     deep = next((token for token in tokens if token.nesting == 1 and token.level >= NESTING_MAX - 1), None)
     if deep is not None:
         # What is deeper, the parser leaves out without a word.
@@ -54,10 +80,12 @@ def parse(source: str) -> SyntaxTreeNode:
 class Converter:
     """Converts one document. Headings and footnotes are numbered in the order of the text."""
 
-    def __init__(self, references: References) -> None:
+    def __init__(self, references: References, formulas: Formulas, figures: Figures | None) -> None:
         self._references = references
+        self._formulas = formulas
+        self._figures = figures
         self._notes: dict[int, SyntaxTreeNode] = {}
-        self._inlines = Inlines(references, self._note)
+        self._inlines = Inlines(references, self._note, formulas)
         self._noted: set[int] = set()
         self._depth = 0
         self._headings = 0
@@ -72,22 +100,29 @@ class Converter:
             "table": self._table,
             "hr": lambda _node: "rule()",
             "html_block": self._html,
+            "dl": self._definitions,
+            "math_block": lambda node: formulas.show(node.content, line_of(node), display=True),
         }
 
-    def document(self, root: SyntaxTreeNode) -> str:
-        """Return the whole document: metadata, title block, body."""
-        front = read_front_matter(root)
-        headings = [node for node in root.children if node.type == "heading"]
+    def document(self, root: SyntaxTreeNode) -> Converted:
+        """Return the whole document."""
+        front = read_front_matter(next((child.content for child in root.children if child.type == "front_matter"), ""))
+        if self._figures:
+            self._figures.choose_theme(front.theme)
+        body = [node for node in root.children if node.type not in ("front_matter", "footnote_block")]
+        headings = [node for node in body if node.type == "heading"]
         self._references.labels.update(slugs(headings))
         for block in (node for node in root.children if node.type == "footnote_block"):
             self._notes = {note.meta["id"]: note for note in block.children if note.type == "footnote"}
-        first = next((plain_text(node.children) for node in headings if node.tag == "h1"), "")
-        parts = [metadata(front, front.get("title") or first)]
-        if front.get("title") and not first:
-            lines = [literal(front[key]) for key in ("subtitle", "author", "date") if front.get(key)]
-            parts.append(call("title-block", literal(front["title"]), array(lines)))
-        parts += self._each(node for node in root.children if node.type not in ("front_matter", "footnote_block"))
-        return PRELUDE + "".join(f"#{part}\n\n" for part in parts)
+        words = (plain_text(node.children) for node in body if node.type in ("heading", "paragraph"))
+        return Converted(
+            front=front,
+            heading=next((plain_text(node.children) for node in headings if node.tag == "h1"), ""),
+            blocks=self._each(body),
+            kinds=frozenset(node.type for node in body),
+            length=sum(map(len, words)),
+            levels=tuple(int(node.tag[1:]) for node in headings),
+        )
 
     def _each(self, nodes: Iterable[SyntaxTreeNode]) -> list[str]:
         return [self._blocks[node.type](node) for node in nodes if node.type in self._blocks]
@@ -104,8 +139,11 @@ class Converter:
             self._depth -= 1
 
     def _paragraph(self, node: SyntaxTreeNode) -> str:
-        content = group(self._inlines.convert(node.children))
-        return content if node.hidden else call("par", content)
+        parts = self._inlines.convert(node.children)
+        if any(child.type == "math_inline_double" for inline in node.children for child in inline.children):
+            # A paragraph that is called so would lose the blocks in it.
+            return group([*parts, "parbreak()"])
+        return group(parts) if node.hidden else directed(node, call("par", group(parts)))
 
     def _heading(self, node: SyntaxTreeNode) -> str:
         content = group(self._inlines.convert(node.children))
@@ -138,7 +176,22 @@ class Converter:
         content = self._nested(node.children)
         return content if self._depth >= DEPTH_MAX else call("quoted", content)
 
+    def _definitions(self, node: SyntaxTreeNode) -> str:
+        """Return the terms, bold, each with its meanings indented below."""
+        parts = []
+        for child in node.children:
+            if child.type == "dt":
+                parts.append(call("term", group(self._inlines.convert(child.children))))
+            else:
+                parts.append(call("meaning", self._nested(child.children)))
+        return call("definitions", *parts)
+
     def _code(self, node: SyntaxTreeNode) -> str:
+        drawn = self._figures.figure(node.info, node.content, line_of(node)) if self._figures and node.info else None
+        if drawn is not None:
+            return drawn
+        if node.type == "fence" and node.info.strip().lower() == "math":
+            return self._formulas.show(node.content, line_of(node), display=True)
         language = LANGUAGE.match(node.info.strip().lstrip("{.")) if node.info else None
         options = [f"lang: {literal(language[0].lower())}"] if language else []
         return call("raw", "block: true", *options, literal(node.content.rstrip("\n")))
@@ -146,10 +199,15 @@ class Converter:
     def _table(self, node: SyntaxTreeNode) -> str:
         rows = [row for part in node.children for row in part.children]
         header, *body = [[self._cell(cell) for cell in row.children] for row in rows]
+        if not any(cell.children and cell.children[0].children for cell in rows[0].children):
+            # Markdown has no tables without a header; an empty one is meant to be none.
+            header = []
         sides = array(align(cell) for cell in rows[0].children)
         cells = [cell for row in body for cell in row]
-        columns = f"columns: {len(header)}"
-        return call("table", columns, f"align: {sides}", call("table.header", *header), *cells)
+        columns = f"columns: {len(rows[0].children)}"
+        if not header:
+            return call("table", columns, f"align: {sides}", *cells)
+        return call("headed", columns, f"align: {sides}", call("table.header", *header), *cells)
 
     def _cell(self, cell: SyntaxTreeNode) -> str:
         return call("table.cell", group(self._inlines.convert(cell.children)))
@@ -174,34 +232,6 @@ class Converter:
         return call("note", name, content)
 
 
-def metadata(front: dict[str, str], title: str) -> str:
-    """Return the rules that set title, author and language. No date: the same input gives the same bytes."""
-    rules = [f"title: {literal(title)}", "date: none"]
-    if front.get("author"):
-        rules.append(f"author: {array([literal(front['author'])])}")
-    language = front.get("lang") or front.get("language") or "en"
-    code = language[:2].lower() if re.fullmatch(r"[A-Za-z]{2}(?:[-_].*)?", language) else "en"
-    return f"set document({', '.join(rules)})\n#set text(lang: {literal(code)})"
-
-
-def read_front_matter(root: SyntaxTreeNode) -> dict[str, str]:
-    """Return the plain `key: value` lines of the front matter. Lists become text; what is deeper is left out."""
-    node = next((child for child in root.children if child.type == "front_matter"), None)
-    if node is None:
-        return {}
-    found = {key.lower(): value for key, value in FRONT_MATTER_LINE.findall(node.content)}
-    return {key: unquoted(value) for key, value in found.items() if unquoted(value)}
-
-
-def unquoted(value: str) -> str:
-    """Return a YAML scalar, or a list on one line, as text."""
-    if value.startswith("[") and value.endswith("]"):
-        return ", ".join(part for part in (unquoted(item.strip()) for item in value[1:-1].split(",")) if part)
-    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-        return value[1:-1]
-    return value
-
-
 def slugs(headings: list[SyntaxTreeNode]) -> dict[str, str]:
     """Return the label of each heading by the anchor GitHub would give it."""
     labels: dict[str, str] = {}
@@ -213,6 +243,18 @@ def slugs(headings: list[SyntaxTreeNode]) -> dict[str, str]:
             slug = f"{base}-{repeat}"
         labels[slug] = f"section-{number}"
     return labels
+
+
+def directed(node: SyntaxTreeNode, content: str) -> str:
+    """Return a paragraph that runs from right to left where its first letter does."""
+    letters = (unicodedata.bidirectional(character) for character in plain_text(node.children))
+    first = next((kind for kind in letters if kind in ("L", "R", "AL")), "L")
+    return content if first == "L" else call("text", "dir: rtl", content)
+
+
+def line_of(node: SyntaxTreeNode) -> int:
+    """Return the line on which a block starts."""
+    return node.map[0] + 1 if node.map else 1
 
 
 def align(cell: SyntaxTreeNode) -> str:

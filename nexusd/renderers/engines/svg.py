@@ -1,11 +1,12 @@
-"""Make the SVG that D2 drew safe to open and the same in every viewer.
+"""Make the SVG that a tool drew safe to open and the same in every viewer.
 
 Rules, each with a test: only elements of static SVG stay (anything else ends the render, dropping it would lose text);
-event handlers go; a link stays when it leads to http, https, mailto or another board, else its text stays without it; an image
-stays when its data: URI stands in the source, a remote one becomes a drawn placeholder, an embedded local file ends the render;
-CSS and attributes refer to nothing outside the file. What was taken away is named in the log.
+event handlers go; a link stays when it leads to http, https or mailto, else its text stays without it; an image stays when it
+is a data: URI, a remote one becomes a drawn placeholder, a local file ends the render; CSS and attributes refer to nothing
+outside the file. What was taken away is named in the log.
 
-D2 measures code in em and formulas in ex of the viewer's own font: both are pinned to D2's 16 px and 8 px.
+`BoardCleaner` is for D2, which embeds files and has several boards: there a data: URI must stand in the source, and a link may
+lead to another board. D2 measures code in em and formulas in ex of the viewer's own font: both are pinned to 16 px and 8 px.
 """
 
 from __future__ import annotations
@@ -13,14 +14,12 @@ from __future__ import annotations
 import posixpath
 import re
 import sys
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 from nexusd.renderers.job import InvalidInput, RendererFailed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SVG: Final = "http://www.w3.org/2000/svg"
 XLINK: Final = "http://www.w3.org/1999/xlink"
@@ -46,34 +45,32 @@ ET.register_namespace("xlink", XLINK)
 
 
 class Cleaner:
-    """Cleans the boards of one diagram. `boards` maps each board's file to the name of its picture."""
+    """Cleans the drawings made of one source. `name` is what messages call that."""
 
-    def __init__(self, source: str, boards: dict[Path, str]) -> None:
-        self._source = source
-        self._boards = boards
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._warned: set[str] = set()
-        self._patterns: set[int] = set()  # pictures that are D2's own: no icon is ever put into <defs>
 
-    def clean(self, path: Path) -> ET.Element:
-        """Return the clean tree of a board. Raises InvalidInput or RendererFailed for what cannot be made safe."""
-        text = path.read_text("utf-8")
-        if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            raise RendererFailed("D2 drew an SVG with a document type; it cannot be made safe")
-        root = ET.fromstring(text)
-        self._patterns = {id(image) for defs in root.iter(f"{{{SVG}}}defs") for image in defs.iter(f"{{{SVG}}}image")}
+    def clean_text(self, text: str) -> ET.Element:
+        """Return the clean tree of an SVG document. Raises InvalidInput or RendererFailed for what cannot be made safe."""
+        if "<!ENTITY" in text:
+            raise RendererFailed("the tool drew an SVG with entities; it cannot be made safe")
+        return self.clean_tree(ET.fromstring(text))
+
+    def clean_tree(self, root: ET.Element) -> ET.Element:
+        """Clean a tree in place and return it. Raises what `clean_text` raises."""
         for parent in root.iter():
             self._clean_attributes(parent)
             for position, child in enumerate(list(parent)):
-                parent[position] = self._clean_element(child, path)
-        root.set("font-size", "16px")
+                parent[position] = self._clean_element(child)
         return root
 
-    def _clean_element(self, element: ET.Element, path: Path) -> ET.Element:
+    def _clean_element(self, element: ET.Element) -> ET.Element:
         namespace, _, name = element.tag.rpartition("}")
         if namespace != f"{{{SVG}" or name not in ELEMENTS:
-            raise RendererFailed(f"D2 drew a <{name}> element, which cannot be made safe")
+            raise RendererFailed(f"the tool drew a <{name}> element, which cannot be made safe")
         if name == "a":
-            self._clean_link(element, path)
+            self._clean_link(element)
         elif name == "image":
             return self._clean_image(element)
         elif name == "style":
@@ -103,41 +100,81 @@ class Cleaner:
             if not element.get(name, "#").startswith("#"):
                 self._warn(f"removed a reference to {element.attrib.pop(name)[:200]}")
 
-    def _clean_link(self, element: ET.Element, path: Path) -> None:
-        target = next((element.attrib[name] for name in HREFS if name in element.attrib), "")
-        board = self._board_at(path, target)
-        for name in HREFS:
-            element.attrib.pop(name, None)
-        if board is not None:
-            element.set("href", f"{board}.svg")
-        elif LINK.match(target):
+    def _clean_link(self, element: ET.Element) -> None:
+        target = take_target(element)
+        self._link(element, target)
+
+    def _link(self, element: ET.Element, target: str) -> None:
+        """Let an element lead to `target`, if it may."""
+        if LINK.match(target):
             element.set("href", target)
             element.set("rel", "noopener noreferrer")
-        else:
+        elif target:
             self._warn(f"removed the link to {target[:200]!r}: links may lead to http, https and mailto")
-
-    def _board_at(self, path: Path, target: str) -> str | None:
-        """Return the name of the board that a relative link of the board at `path` leads to."""
-        wanted = posixpath.normpath(posixpath.join(path.parent.as_posix(), unquote(target)))
-        return next((name for file, name in self._boards.items() if file.as_posix() == wanted), None)
 
     def _clean_image(self, element: ET.Element) -> ET.Element:
         target = next((element.attrib[name] for name in HREFS if name in element.attrib), "")
         if target.startswith("data:"):
-            if target not in self._source and id(element) not in self._patterns:
-                raise InvalidInput("diagram.d2: an icon names a file; a diagram has no files, use a data: URI")
             if DATA_IMAGE.match(target):
                 return element
-            raise InvalidInput(f"diagram.d2: an icon is no picture: {target[:60]}")
+            raise InvalidInput(f"{self._name}: an icon is no picture: {target[:60]}")
         if not REMOTE.match(target):
-            raise InvalidInput(f"diagram.d2: the icon {target[:200]!r} names a file; a diagram has no files, use a data: URI")
+            raise InvalidInput(f"{self._name}: the icon {target[:200]!r} names a file; a diagram has no files, use a data: URI")
         self._warn(f"the icon {target[:200]} is remote and was not fetched; a placeholder stands for it")
         return placeholder(element, target)
 
     def _warn(self, message: str) -> None:
         if message not in self._warned:
             self._warned.add(message)
-            sys.stderr.write(f"diagram.d2: {message}\n")
+            sys.stderr.write(f"{self._name}: {message}\n")
+
+
+class BoardCleaner(Cleaner):
+    """Cleans the boards of one D2 diagram. `boards` maps each board's file to the name of its picture."""
+
+    def __init__(self, source: str, boards: dict[Path, str]) -> None:
+        super().__init__("diagram.d2")
+        self._source = source
+        self._boards = boards
+        self._board = Path()
+        self._patterns: set[int] = set()  # pictures that are D2's own: no icon is ever put into <defs>
+
+    def clean(self, path: Path) -> ET.Element:
+        """Return the clean tree of a board. Raises InvalidInput or RendererFailed for what cannot be made safe."""
+        text = path.read_text("utf-8")
+        if "<!DOCTYPE" in text:
+            raise RendererFailed("D2 drew an SVG with a document type; it cannot be made safe")
+        root = ET.fromstring(text)
+        self._board = path
+        self._patterns = {id(image) for defs in root.iter(f"{{{SVG}}}defs") for image in defs.iter(f"{{{SVG}}}image")}
+        self.clean_tree(root).set("font-size", "16px")
+        return root
+
+    def _link(self, element: ET.Element, target: str) -> None:
+        board = self._board_at(target)
+        if board is None:
+            super()._link(element, target)
+        else:
+            element.set("href", f"{board}.svg")
+
+    def _board_at(self, target: str) -> str | None:
+        """Return the name of the board that a relative link leads to."""
+        wanted = posixpath.normpath(posixpath.join(self._board.parent.as_posix(), unquote(target)))
+        return next((name for file, name in self._boards.items() if file.as_posix() == wanted), None)
+
+    def _clean_image(self, element: ET.Element) -> ET.Element:
+        target = next((element.attrib[name] for name in HREFS if name in element.attrib), "")
+        if target.startswith("data:") and target not in self._source and id(element) not in self._patterns:
+            raise InvalidInput("diagram.d2: an icon names a file; a diagram has no files, use a data: URI")
+        return super()._clean_image(element)
+
+
+def take_target(element: ET.Element) -> str:
+    """Remove where an element leads to, and return it."""
+    target = next((element.attrib[name] for name in HREFS if name in element.attrib), "")
+    for name in HREFS:
+        element.attrib.pop(name, None)
+    return target
 
 
 def placeholder(image: ET.Element, target: str) -> ET.Element:
@@ -164,4 +201,9 @@ def number(text: str | None) -> float:
 
 def write_svg(root: ET.Element, path: Path) -> None:
     """Write a tree as an SVG file of its own."""
-    path.write_bytes(b'<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "utf-8") + b"\n")
+    path.write_text(to_text(root), "utf-8")
+
+
+def to_text(root: ET.Element) -> str:
+    """Return a tree as the text of an SVG file of its own."""
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, "unicode")}\n'

@@ -6,6 +6,7 @@ user's mistake, or ours in generated code) is the caller's business.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # Typst fetches a missing `@preview` package and cannot be told not to; its downloader obeys these, and nothing listens there.
 NOWHERE: Final = "http://127.0.0.1:9"
 PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
+LINES_MAX: Final = 30
 DIAGNOSTIC: Final = re.compile(r"(error|warning|help|hint): (.*)")
 PLACE: Final = re.compile(r"\s*┌─ (\S.*?:\d+:\d+)$")
 DOWNLOAD: Final = re.compile(r"failed to download package \((?:\S*/)?([^/]+?)\.tar\.gz.*", re.DOTALL)
@@ -34,11 +36,16 @@ class Typesetting(NamedTuple):
 
     root: Path
     main: str
-    fonts: Path
+    fonts: Path | tuple[Path, ...]
     system_fonts: bool = False
 
     def compile(self, **options: Any) -> tuple[bytes, list[str]]:
-        """Return the file and the warnings. Raises TypesetError."""
+        """Return the file, or the first of them, and the warnings. Raises TypesetError."""
+        pages, warnings = self.compile_pages(**options)
+        return pages[0], warnings
+
+    def compile_pages(self, **options: Any) -> tuple[list[bytes], list[str]]:
+        """Return the files (PNG and SVG give one for each page) and the warnings. Raises TypesetError."""
         packages = self.root / ".nexusd-packages"  # never made: no package is found
         for variable in PROXY_VARIABLES:
             os.environ[variable] = NOWHERE
@@ -49,7 +56,7 @@ class Typesetting(NamedTuple):
                 content, warnings = typst.compile_with_warnings(
                     input=self.main,
                     root=".",
-                    font_paths=[str(self.fonts)],
+                    font_paths=find_fonts(self.fonts if isinstance(self.fonts, tuple) else (self.fonts,), self.system_fonts),
                     ignore_system_fonts=not self.system_fonts,
                     package_path=str(packages),
                     package_cache_path=str(packages),
@@ -58,15 +65,26 @@ class Typesetting(NamedTuple):
                 )
             except typst.TypstError as error:
                 raise TypesetError(self._tidy(error.diagnostic or error.message, error.hints)) from None
-        return bytes(content), [self._tidy(warning.diagnostic or warning.message, warning.hints) for warning in warnings]
+        pages = content if isinstance(content, list) else [content]
+        return [bytes(page) for page in pages], [
+            self._tidy(warning.diagnostic or warning.message, warning.hints) for warning in warnings
+        ]
 
     def _tidy(self, diagnostic: str, hints: list[str]) -> str:
         lines = describe(diagnostic) or [f"{self.main}: error: {diagnostic.strip()}"]
         lines += [f"hint: {hint}" for hint in hints if not any(hint in line for line in lines)]
+        if len(lines) > LINES_MAX:
+            lines[LINES_MAX:] = [f"… and {len(lines) - LINES_MAX:,} more"]
         text = "\n".join(lines)
         for folder in {f"{self.root}/", f"{os.path.realpath(self.root)}/"}:
             text = text.replace(folder, "")
         return text
+
+
+@functools.lru_cache(maxsize=4)
+def find_fonts(folders: tuple[Path, ...], system_fonts: bool) -> typst.Fonts:
+    """Return the fonts inside Typst, those of the folders, and perhaps those of the machine; looked for once."""
+    return typst.Fonts(include_system_fonts=system_fonts, font_paths=[str(folder) for folder in folders])
 
 
 @contextmanager

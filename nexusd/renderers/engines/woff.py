@@ -16,18 +16,19 @@ from nexusd.renderers.job import RendererFailed
 HEADER: Final = struct.Struct(">4sIIHHIHHIIIII")
 ENTRY: Final = struct.Struct(">4sIIII")
 FONT_MAX_BYTES: Final = 32 * 1024 * 1024
-REGULAR_WEIGHT, REGULAR_SELECTION = 400, 0x40
+REGULAR_WEIGHT, REGULAR_SELECTION, ITALIC_SELECTION = 400, 0x40, 0x01
 
 
-def to_truetype(font: bytes, family: str) -> bytes:
-    """Return the font as TrueType, named `family`, regular. Raises RendererFailed when it cannot be read.
+def to_truetype(font: bytes, family: str, *, weight: int = REGULAR_WEIGHT, italic: bool = False) -> bytes:
+    """Return the font as TrueType, named `family`. Raises RendererFailed when it cannot be read.
 
     The checksum over the whole file is left at nought, which every reader takes for "not given".
     """
     try:
         flavor, tables = read_woff(font) if font[:4] == b"wOFF" else read_sfnt(font)
         tables[b"name"] = name_table(family)
-        tables[b"OS/2"] = patched(tables[b"OS/2"], {4: REGULAR_WEIGHT, 62: REGULAR_SELECTION})
+        selection = ITALIC_SELECTION if italic else REGULAR_SELECTION
+        tables[b"OS/2"] = patched(tables[b"OS/2"], {4: weight, 62: selection})
         tables[b"head"] = patched(tables[b"head"], {8: 0, 10: 0, 44: 0})
     except (struct.error, zlib.error, KeyError) as error:
         raise RendererFailed(f"a font in the drawing cannot be read: {error!r}") from error

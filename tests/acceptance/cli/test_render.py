@@ -120,17 +120,19 @@ def test_an_input_the_renderer_rejects_fails_with_its_words(shared: Home) -> Non
 
 def test_usage_errors_come_before_anything_is_contacted(home: Home) -> None:
     home.file("flow.d2", FLOW)
-    home.file("flow.txt", FLOW)
     home.file("latin.md", b"\xe4")
     for arguments in (
         ["no-such-file.d2"],
         ["."],
-        ["flow.txt"],
         ["latin.md"],
         ["flow.d2", "-o", "no/such/folder.svg"],
         ["flow.d2", "-o", "flow.gif"],
         ["flow.d2", "-o", "flow.d2", "--format", "svg"],
-        ["flow.d2", "--type", "video"],
+        ["flow.d2", "--set", "scale"],
+        ["flow.d2", "--set", "=2"],
+        ["--type", "theme"],
+        ["flow.d2", "--example", "d2"],
+        ["--example", "d2", "--format", "png"],
         ["flow.d2", "--no-such-option"],
         ["flow.d2", "--source-task", ""],
         [],

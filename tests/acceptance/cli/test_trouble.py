@@ -30,6 +30,16 @@ FLOW = "a -> b: hello\nb -> c\n"
         ["pause", "x", "--drain"],
         ["resume"],
         ["status"],
+        ["task", "x"],
+        ["wait", "x"],
+        ["wait", "x", "y"],
+        ["open", "x"],
+        ["events"],
+        ["events", "-f"],
+        ["company", "ls"],
+        ["company", "show", "x"],
+        ["company", "add", "x"],
+        ["show", "-"],
     ],
 )
 def test_without_a_daemon_and_without_a_start_every_verb_says_how_to_start_one(home: Home, arguments: list[str]) -> None:
@@ -211,7 +221,7 @@ def test_without_permission_to_start_a_dead_daemon_is_waited_for(home: Home) -> 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["ls", "--json"], ["--help"], ["status"], ["version"], ["version", "--json"]],
+    [["ls", "--json"], ["--help"], ["status"], ["version"], ["version", "--json"], ["events", "-f", "--since", "0"]],
 )
 def test_a_reader_that_leaves_is_no_news(shared: Home, arguments: list[str]) -> None:
     reader, writer = os.pipe()

@@ -208,11 +208,14 @@ async def test_while_the_daemon_stops_nothing_starts(home: Path, gate: Gate) -> 
 
 
 async def test_a_tool_that_is_missing_is_told_before_the_job_fails(home: Path, gate: Gate) -> None:
-    lame = replace(OTHER, missing=lambda: "the program lame is missing: apt install lame")
-    async with open_daemon(home, specs=(SCRIPTED, lame), running_jobs=1) as daemon:
+    async with open_daemon(home, running_jobs=1) as daemon:
         held = await daemon.submit(scripted(("wait", gate.path), DONE))
         await daemon.wait_status(held, "running")
-        why = await explain(daemon, await daemon.submit(scripted(DONE, job_type="other")))
+        queued = await daemon.submit(scripted(DONE, job_type="other"))
+    lame = replace(OTHER, missing=lambda: "the program lame is missing: apt install lame")
+    async with open_daemon(home, specs=(SCRIPTED, lame), running_jobs=1) as daemon:
+        await daemon.wait_status(held, "running")
+        why = await explain(daemon, queued)
         assert codes(why) == ["renderer_unavailable", "limit_reached"]
         assert why["reasons"][0]["remedy"] == "the program lame is missing: apt install lame"
         gate.let_through()

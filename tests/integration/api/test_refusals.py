@@ -52,7 +52,7 @@ ROUTES: Final = (
     Route(
         "GET",
         f"{IN_COMPANY}/content-jobs",
-        query=PAGE | {"status", "jobType", "sourceTaskId", "createdAfter", "createdBefore"},
+        query=PAGE | {"idPart", "status", "jobType", "sourceTaskId", "createdAfter", "createdBefore"},
     ),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}"),
     Route("GET", f"{IN_COMPANY}/content-jobs/{{job_id}}/why"),
@@ -71,7 +71,7 @@ ROUTES: Final = (
     Route(
         "GET",
         f"{IN_COMPANY}/assets",
-        query=PAGE | {"sourceTaskId", "jobId", "namespace", "contentType", "sha256"},
+        query=PAGE | {"idPart", "sourceTaskId", "jobId", "namespace", "contentType", "sha256"},
     ),
     Route("GET", f"{IN_COMPANY}/source-tasks/{{source_task}}", query=PAGE),
     Route("GET", f"{IN_COMPANY}/assets/{{asset_id}}"),
@@ -164,6 +164,7 @@ async def test_every_path_refuses_other_methods(home: Path) -> None:
 BAD_QUERIES: Final[dict[str, list[str]]] = {
     "limit": ["0", "8388609", "-1", "x", "", "1.5", "9" * 30],
     "cursor": ["", "x", "bm9uc2Vuc2U", "WyJ4Il0", "W10", "é", "x" * 201, "WzFd", "eyJhIjoxfQ"],
+    "idPart": ["", "g", "0199c0de 12", "0" * 37, "0199\n"],
     "status": ["", "finished", "QUEUED"],
     "createdAfter": ["", "yesterday", "2026-01-01", "2026-01-01T00:00:00", "1e999"],
     "createdBefore": ["x"],

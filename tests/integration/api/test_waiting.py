@@ -10,6 +10,7 @@ import trio
 from nexusd.domain.retry import Done
 from nexusd.domain.schedule import Limits
 from nexusd.renderers.registry import Registry
+from nexusd.service.catalogue import Catalogue
 from nexusd.service.jobs import JobService
 from nexusd.service.waiting import WaitService
 from nexusd.store.outlook import Circumstances
@@ -67,7 +68,7 @@ async def test_a_stop_answers_at_once(home: Path) -> None:
 def waiter(source: Source) -> WaitService:
     """Return the service."""
     jobs = JobService(
-        source.store.database, source.companies, Registry(), Circumstances(Limits(1), frozenset()), source.store.hub
+        source.store.database, source.companies, Catalogue(Registry()), Circumstances(Limits(1), frozenset()), source.store.hub
     )
     return WaitService(source.feed, source.companies, jobs)
 

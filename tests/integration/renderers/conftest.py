@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,9 +32,9 @@ class Listener(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def listener() -> Iterator[tuple[str, list[str]]]:
-    """Return the address of a server and what it was asked for."""
+@contextmanager
+def open_listener() -> Iterator[tuple[str, list[str]]]:
+    """Serve, and tell the address and what was asked for."""
     asked: list[str] = []
     handler = type("Handler", (Listener,), {"asked": asked})
     with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
@@ -42,3 +43,10 @@ def listener() -> Iterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.server_port}", asked
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """Return the address of a server and what it was asked for."""
+    with open_listener() as found:
+        yield found

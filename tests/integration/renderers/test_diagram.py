@@ -146,7 +146,7 @@ def test_a_wrong_source_is_invalid_input_with_its_place(tmp_path: Path, source: 
 
 def test_a_source_that_is_no_text_is_invalid_input(tmp_path: Path) -> None:
     ended = render(DIAGRAM, {"source": {"$asset": "a1"}}, tmp_path, {"a1": b"a -> b\n\xff\xfe"})
-    assert (ended.code, ended.log) == (65, "diagram.d2:2: the source is not UTF-8 text (byte 7)\n")
+    assert (ended.code, ended.log) == (65, "diagram:2: the source is not UTF-8 text (byte 7)\n")
 
 
 def test_a_source_above_the_bound_is_invalid_input(tmp_path: Path) -> None:
@@ -234,5 +234,5 @@ def test_a_png_that_would_be_too_large_is_refused_and_the_svg_is_not(tmp_path: P
     source = "a: {width: 9000; height: 9000}"
     ended = draw(tmp_path / "png", source, "png")
     assert ended.code == 65
-    assert "at most 100 million pixels can be painted, use svg or pdf" in ended.log
+    assert "at most 100,000,000 can be painted" in ended.log
     assert draw(tmp_path / "svg", source).code == 0

@@ -173,3 +173,25 @@ async def test_many_orphans_need_one_place_in_the_write_queue(tmp_path: Path) ->
         assert await recover(store.database, tmp_path / "work") == 20
         assert store.ask("SELECT DISTINCT status, crashes FROM content_jobs") == [("queued", 1)]
         assert list((tmp_path / "work").iterdir()) == []
+
+
+async def test_a_spare_of_an_earlier_life_is_killed_with_its_work_directory(tmp_path: Path) -> None:
+    spare_id = new_id()
+    (tmp_path / "work" / spare_id).mkdir(parents=True)
+    with sleeping(spare_id) as spare, sleeping(new_id()) as stranger:
+        async with open_store(tmp_path / "nexusd.db") as store:
+            assert await recover(store.database, tmp_path / "work") == 0
+        assert spare.wait(10) == -signal.SIGKILL
+        assert stranger.poll() is None
+        assert not list((tmp_path / "work").iterdir())
+
+
+@contextmanager
+def sleeping(mark: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process that carries the mark of an attempt."""
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with subprocess.Popen(command, env={tree.MARK: mark}, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

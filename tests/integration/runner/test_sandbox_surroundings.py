@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from nexusd.domain.caps import Caps
 from nexusd.domain.states import JobStatus
 from nexusd.runner.bubblewrap import WORK
 from nexusd.runner.containment import Level
@@ -76,6 +77,7 @@ def check_environment(told: str, directory: Path, containment: Containment) -> N
     variables = dict(word.split("=", 1) for word in told.split("\0") if word)
     attempt_id, progress = variables.pop("NEXUSD_ATTEMPT"), variables.pop("NEXUSD_PROGRESS_FD")
     assert int(progress) > 2
+    assert json.loads(variables.pop("NEXUSD_CAPS")) == Caps()._asdict()
     workdir = WORK if containment.level is Level.BUBBLEWRAP else str(directory / "work" / attempt_id)
     assert variables == {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": workdir, "TMPDIR": f"{workdir}/tmp"}
 

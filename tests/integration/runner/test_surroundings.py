@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nexusd.domain.caps import Caps
 from nexusd.domain.states import JobStatus
 from tests.support.disks import small_disk
 from tests.support.renderers import python, shell
@@ -77,6 +78,7 @@ async def test_the_surroundings_of_a_child(tmp_path: Path, monkeypatch: pytest.M
     assert found["environment"] == {
         "NEXUSD_ATTEMPT": job.attempts[0].id,
         "NEXUSD_PROGRESS_FD": progress,
+        "NEXUSD_CAPS": json.dumps(Caps()._asdict()),
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": workdir,

@@ -7,18 +7,22 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
 from nexusd.domain.ids import new_id
 from nexusd.domain.retry import Cancelled, Crashed, Done, Failed
 from nexusd.domain.states import ErrorCode, JobStatus
 from nexusd.errors import AlreadyExists, InvalidRequest, NotFound
-from nexusd.store import assets, companies, dispatch, events, jobs, queries, submissions
+from nexusd.store import assets, companies, dispatch, events, jobs, pages, queries, submissions
 from nexusd.store.assets import AssetFilter
 from nexusd.store.queries import JobFilter
+from nexusd.store.tables import ASSETS, JOBS
 from tests.support.stores import NOON, Store, make_asset, new_job
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from sqlalchemy import Connection
 
     from nexusd.contract.assets import AssetList
     from nexusd.contract.companies import CompanyList
@@ -232,3 +236,46 @@ async def test_the_heads_of_the_queue_are_what_may_start_now(store: Store) -> No
     await store.claim(high[0])
     await store.database.write(jobs.request_cancel, store.company_id, high[1], NOON)
     assert await store.database.read(dispatch.find_next_available_at, NOON) is None
+
+
+@pytest.mark.parametrize("find", [list_jobs, list_assets])
+async def test_a_part_of_an_id_finds_what_begins_or_ends_so(
+    store: Store, find: Callable[..., Awaitable[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = sorted(await (add_jobs if find is list_jobs else add_assets)(store, 9), reverse=True)
+    make = JobFilter if find is list_jobs else AssetFilter
+
+    async def found(part: str, limit: int = 100, cursor: str | None = None) -> list[str]:
+        return [item.id for item in (await find(store, limit, cursor, make(id_part=part))).items]
+
+    for one in ids:
+        for part in (one, one[:-1], one[-6:], one[-17:], one[-17:].replace("-", ""), one.upper()):
+            assert one in await found(part), part
+            assert await found(part) == [each for each in ids if each.startswith(part.lower()) or each.endswith(one[-6:])]
+    assert await found(ids[0][:2]) == ids
+    assert await found(ids[0][-5:]) == [each for each in ids if each.startswith(ids[0][-5:])]
+    assert await found("---") == await found("f" * 33) == []
+    first = await find(store, 4, None, make(id_part=ids[0][:3]))
+    assert [item.id for item in first.items] == ids[:4]
+    assert await found(ids[0][:3], 100, first.next_cursor) == ids[4:]
+    monkeypatch.setattr(pages, "ENDINGS_AMONG", 3)
+    assert (await found(ids[2][-8:]), await found(ids[3][-8:])) == ([ids[2]], [])
+
+
+async def test_a_part_of_an_id_is_looked_up_by_an_index(store: Store) -> None:
+    plans: list[str] = []
+
+    def explain(connection: Connection) -> None:
+        for part in ("0199", "0199c0de12"):
+            wanted = pages.PageWanted(store.company_id, 6, None, part)
+            for table in (JOBS, ASSETS):
+                for fits in pages._fitting(table, wanted, part):
+                    query = select(table.c.id, table.c.created_at).where(table.c.company_id == store.company_id, *fits)
+                    text = str(
+                        query.order_by(table.c.id.desc()).limit(7).compile(connection, compile_kwargs={"literal_binds": True})
+                    )
+                    plans.extend(row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
+
+    await store.database.read(explain)
+    assert plans
+    assert not [plan for plan in plans if "SCAN" in plan.replace("SCALAR", "") or "TEMP B-TREE" in plan]

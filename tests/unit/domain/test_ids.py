@@ -9,7 +9,7 @@ from uuid import RFC_4122, UUID
 import pytest
 
 from nexusd.domain import ids
-from nexusd.domain.ids import is_id, new_id
+from nexusd.domain.ids import IdPart, is_id, new_id, parse_part
 
 
 def test_the_layout_is_the_rfcs() -> None:
@@ -73,3 +73,21 @@ def test_a_used_up_counter_borrows_from_the_next_millisecond(monkeypatch: pytest
 )
 def test_an_id_has_one_spelling(text: str, expected: bool) -> None:
     assert is_id(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "beginning", "ending"),
+    [
+        ("0", "0", None),
+        ("0199c", "0199c", None),
+        ("0199C0", "0199c0", "0199c0"),
+        ("0199c0de1", "0199c0de-1", "0199c0de1"),
+        ("0199c0de-1", "0199c0de-1", "0199c0de1"),
+        ("0199c0de-12345", "0199c0de-1234-5", "0-199c0de12345"),
+        ("0" * 32, "00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000"),
+        ("0" * 33, None, None),
+        ("--", None, None),
+    ],
+)
+def test_a_part_is_a_beginning_or_an_ending(text: str, beginning: str | None, ending: str | None) -> None:
+    assert parse_part(text) == IdPart(beginning, ending)

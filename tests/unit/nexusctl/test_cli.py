@@ -14,7 +14,7 @@ import pytest
 
 from nexusctl import cli, errors
 from nexusctl.cli import VERBS, build, hoist
-from nexusctl.commands import submit
+from nexusctl.commands import submission
 from nexusctl.commands.session import Session
 from nexusctl.errors import ExitCode, NexusctlError, UsageError
 
@@ -34,6 +34,11 @@ HEAVY = ("httpx", "rich", "trio", "sqlmodel", "sqlalchemy", "fastapi", "markdown
         (["render", "f.d2", "--no-start", "--verbose"], ["--no-start", "--verbose", "render", "f.d2"]),
         (["show", "--", "--verbose"], ["show", "--", "--verbose"]),
         (["ls", "--socket"], ["--socket", "ls"]),
+        (["ls", "--timeout", "5"], ["--timeout", "5", "ls"]),
+        (["show", "wait", "--timeout", "5"], ["--timeout", "5", "show", "wait"]),
+        (["wait", "--timeout", "5", "--company", "x", "j"], ["--company", "x", "wait", "--timeout", "5", "j"]),
+        (["--timeout", "3", "submit", "--timeout=5"], ["--timeout", "3", "submit", "--timeout=5"]),
+        (["--company", "wait", "ls", "--timeout", "5"], ["--company", "wait", "--timeout", "5", "ls"]),
         ([], []),
     ],
 )
@@ -76,14 +81,15 @@ def every_error() -> list[type[NexusctlError]]:
 def test_every_error_has_its_exit_code() -> None:
     assert {error.__name__: int(error.exit_code) for error in every_error()} == {
         "UsageError": 2,
+        "Ambiguous": 2,
         "Unreachable": 3,
         "Refused": 4,
         "BadAnswer": 4,
         "JobNotDone": 1,
-        "TimedOut": 1,
         "JobLost": 1,
         "NotDrained": 1,
         "AssetsDamaged": 1,
+        "TimedOut": 124,
         "Interrupted": 130,
     }
 
@@ -155,14 +161,14 @@ NO_OBJECTS = ["", "{", "[]", "1", '{"a": NaN}', "[" * 100_000, "@/no/such/file",
 @pytest.mark.parametrize("text", NO_OBJECTS)
 def test_an_input_that_is_no_object_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError):
-        submit.read_input(text)
+        submission.read_input(text)
 
 
 def test_an_input_is_read_as_json() -> None:
-    assert submit.read_input(json.dumps({"a": ["ä", 1.5, None]})) == {"a": ["ä", 1.5, None]}
+    assert submission.read_input(json.dumps({"a": ["ä", 1.5, None]})) == {"a": ["ä", 1.5, None]}
 
 
 @pytest.mark.parametrize("key", ["", " ", "a\nb", "ä", "x" * 256, " a"])
 def test_a_key_that_no_header_can_carry_is_a_usage_error(key: str) -> None:
     with pytest.raises(UsageError):
-        submit.check_key(key)
+        submission.check_key(key)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from nexusctl.output.present import describe, event_line, format_age, format_job, format_jobs, format_size, format_status
+from nexusctl.output.present import describe, event_line, format_job, format_jobs, format_size, format_status
 from nexusctl.output.screen import Style
 from nexusctl.output.text import cell_width
+from nexusctl.output.times import format_age
 from nexusd.contract.jobs import Job, JobSummary
 from nexusd.contract.status import Status
 from tests.unit.nexusctl import documents
@@ -112,6 +113,7 @@ def test_status_says_what_runs() -> None:
     limits: dict[str, Any] = dict.fromkeys(
         ("runningJobs", "bodyMaxBytes", "batchMaxBytes", "attachmentMaxBytes", "generatedAssetMaxBytes"), 2
     ) | dict.fromkeys(("writeQueueLength", "connections", "logMaxBytes", "eventRetentionSeconds", "eventRetentionCount"), 3)
+    limits |= dict.fromkeys(("spareIdleSeconds", "sparesMemoryMaxBytes"), 4)
     document: dict[str, Any] = {
         "version": "0.1.0",
         "pid": 7,
@@ -173,3 +175,29 @@ def test_ages_have_one_unit(seconds: int, text: str) -> None:
 )
 def test_sizes_have_the_unit_that_suits_them(size: int, text: str) -> None:
     assert format_size(size) == text
+
+
+def test_a_job_tells_what_its_attempts_took_and_what_made_its_assets() -> None:
+    attempt = {
+        "id": "t-1",
+        "number": 1,
+        "outcome": "done",
+        "startedAt": "2026-11-21T10:00:00Z",
+        "finishedAt": "2026-11-21T10:00:02Z",
+        "cpuSeconds": 1.234,
+        "peakMemoryBytes": 52_428_800,
+        "containment": "bubblewrap",
+    }
+    made = {"jobType": "document", "rendererVersion": "3", "tools": {"typst": "0.14"}, "inputSha256": "ab", "pages": 2}
+    asset = documents.asset(id="a-1", provenance=made)
+    job = Job.model_validate(
+        documents.job("done", attempt=1, attemptsUsed=1, attempts=[attempt], assets=[asset], input={"x": "y"})
+    )
+    shown = format_job(job, PLAIN)
+    assert "1. done, 2.0 s\n" in shown
+    assert "1.23 s of processor, 50.0 MiB of memory, held by bubblewrap\n" in shown
+    assert "document 3, typst 0.14, 2 pages" in shown
+    assert '"x"' not in shown
+    assert '{\n               "x": "y"\n             }' in format_job(job, PLAIN, with_input=True)
+    narrow = format_job(job, Style(is_terminal=True, width=40, colour=False), with_input=True)
+    assert max(map(cell_width, narrow.splitlines())) <= 40

@@ -40,6 +40,44 @@ def test_images_of_markdown_are_found_wherever_they_may_stand(markdown: str, tar
 
 
 @pytest.mark.parametrize(
+    ("language", "source", "paths"),
+    [
+        ("vega-lite", '{"data": {"url": "sales.csv"}, "mark": "bar"}', ["sales.csv"]),
+        ("vega-lite", '{"layer": [{"data": {"url": "./a/b.json"}}, {"data": {"url": "a/b.json"}}]}', ["a/b.json"]),
+        ("vega-lite", '{"transform": [{"lookup": "id", "from": {"data": {"url": "t.csv"}}}]}', ["t.csv"]),
+        ("vega-lite", '{"mark": "image", "encoding": {"url": {"value": "a.png"}}}', ["a.png"]),
+        ("vega-lite", '{"encoding": {"url": {"field": "picture"}}}', []),
+        ("vega-lite", '{"data": {"values": [{"url": "a.csv"}]}, "datasets": {"x": [{"url": "a.csv"}]}}', []),
+        ("vega", '{"data": [{"name": "a", "url": "a.csv"}, {"name": "b", "url": {"signal": "x"}}]}', ["a.csv"]),
+        (
+            "storyboard",
+            '{"audio": "a.mp3", "slides": [{"image": "a.png"}, {"image": {"$asset": "x"}}, {}, 5]}',
+            ["a.mp3", "a.png"],
+        ),
+        ("storyboard", '{"audio": 5, "slides": {"image": "a.png"}}', []),
+        *((language, text, []) for language in ("vega", "storyboard") for text in ("", "{", "[]", "null", "[" * 100_000)),
+    ],
+)
+def test_files_of_charts_and_storyboards_are_found(tmp_path: Path, language: str, source: str, paths: list[str]) -> None:
+    for path in ("sales.csv", "a/b.json", "t.csv", "a.png", "a.csv", "a.mp3"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    found = find_references(language, source, tmp_path)
+    assert (list(found.files), found.skipped) == (paths, [])
+
+
+def test_data_that_is_elsewhere_stays_there(tmp_path: Path) -> None:
+    source = '{"layer": [{"data": {"url": "https://x.org/a.csv"}}, {"data": {"url": "../a.csv"}}, {"data": {"url": "no.csv"}}]}'
+    found = find_references("vega-lite", source, tmp_path)
+    assert found.files == {}
+    assert [line.rpartition(": ")[2] for line in found.skipped] == [
+        "not a local file",
+        "outside of the document's folder",
+        "no such file",
+    ]
+
+
+@pytest.mark.parametrize(
     ("typst", "paths"),
     [
         ('#image("a.png")', ["a.png"]),

@@ -24,7 +24,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
 
@@ -39,6 +39,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         (True, {"TERM": "dumb"}, False),
         (False, {"FORCE_COLOR": "1"}, True),
         (True, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (False, {"FORCE_COLOR": "0"}, False),
+        (False, {"CLICOLOR_FORCE": "1"}, True),
+        (False, {"CLICOLOR_FORCE": "0"}, False),
+        (True, {"CLICOLOR": "0"}, False),
+        (True, {"CLICOLOR": "1"}, True),
+        (False, {"CLICOLOR": "1"}, False),
+        (False, {"CLICOLOR": "0", "FORCE_COLOR": "1"}, True),
     ],
 )
 def test_colour_follows_the_stream_and_the_conventions(
@@ -47,6 +54,14 @@ def test_colour_follows_the_stream_and_the_conventions(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert style_of(Terminal() if terminal else io.StringIO()).colour is colour
+
+
+def test_who_says_so_has_it_against_all_conventions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert style_of(io.StringIO(), "always").colour
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR")
+    assert not style_of(Terminal(), "never").colour
 
 
 def test_the_width_is_the_terminals_and_unlimited_without_one(monkeypatch: pytest.MonkeyPatch) -> None:

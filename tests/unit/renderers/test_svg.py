@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from nexusd.renderers.engines.svg import Cleaner
+from nexusd.renderers.engines.svg import BoardCleaner
 from nexusd.renderers.job import InvalidInput, RendererFailed
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1
 def cleaned(tmp_path: Path, body: str, source: str = "") -> str:
     path = tmp_path / "diagram.svg"
     path.write_text(f"{HEAD}{body}</svg>", "utf-8")
-    return ET.tostring(Cleaner(source, {path: "diagram"}).clean(path), "unicode")
+    return ET.tostring(BoardCleaner(source, {path: "diagram"}).clean(path), "unicode")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_document_type_ends_the_render(tmp_path: Path) -> None:
     path = tmp_path / "diagram.svg"
     path.write_text('<!DOCTYPE svg [<!ENTITY a "b">]><svg xmlns="http://www.w3.org/2000/svg">&a;</svg>')
     with pytest.raises(RendererFailed, match="document type"):
-        Cleaner("", {}).clean(path)
+        BoardCleaner("", {}).clean(path)
 
 
 def test_a_picture_stays_when_it_stands_in_the_source(tmp_path: Path) -> None:
@@ -119,5 +119,5 @@ def test_sizes_do_not_depend_on_the_viewers_font(tmp_path: Path) -> None:
 def test_a_link_to_another_board_leads_to_its_picture(tmp_path: Path) -> None:
     root, other = tmp_path / "index.svg", tmp_path / "layers" / "a b.svg"
     root.write_text(f'{HEAD}<a href="layers/a%20b.svg"><text>t</text></a></svg>')
-    tree = Cleaner("", {root: "diagram", other: "diagram_layers.a_b"}).clean(root)
+    tree = BoardCleaner("", {root: "diagram", other: "diagram_layers.a_b"}).clean(root)
     assert tree[0].get("href") == "diagram_layers.a_b.svg"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nexusd.renderers.engines.coverage import foreign_characters
-from nexusd.renderers.engines.typesetting import TypesetError, Typesetting, describe
+from nexusd.renderers.engines.typesetting import LINES_MAX, TypesetError, Typesetting, describe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,3 +74,12 @@ def test_links_of_the_file_system_do_not_lead_out(tmp_path: Path) -> None:
 def test_what_typst_itself_can_draw_needs_no_font_of_the_machine() -> None:
     assert foreign_characters("plain äöü ß Ελληνικά Привет → ⇒ ∑ ∫ “quotes” — … ✓ ✗ ☑ ├── \t\r\n\u200b") == ""
     assert foreign_characters("日本 😀") == "日本😀"
+
+
+@pytest.mark.slow
+def test_very_many_errors_are_cut(tmp_path: Path) -> None:
+    with pytest.raises(TypesetError) as refused:
+        compiled(tmp_path, "#(" + "-" * 12_000 + "1)")
+    lines = str(refused.value).splitlines()
+    assert len(lines) == LINES_MAX + 1
+    assert lines[-1].startswith("… and ")

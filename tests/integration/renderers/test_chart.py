@@ -1,0 +1,193 @@
+"""Charts through real children: four formats, files of data and pictures, and hostile ones through a real runner."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from nexusd.renderers.chart import CHART, ChartInput
+from tests.integration.renderers.children import Ended, python, render
+from tests.integration.renderers.pdf import page_count
+from tests.support.runners import open_runner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nexusd.contract.jobs import Job
+
+pytestmark = pytest.mark.slow
+
+CSV = "region;revenue\n" + "".join(f"Nørd {number};{number * 1000}\n" for number in range(1, 5))
+SPEC: dict[str, Any] = {
+    "title": "Umsatz → 2025",
+    "data": {"url": "sales.txt", "format": {"type": "dsv", "delimiter": ";"}},
+    "mark": "bar",
+    "encoding": {
+        "y": {"field": "region", "type": "nominal"},
+        "x": {"field": "revenue", "type": "quantitative", "axis": {"format": ",.1f"}},
+    },
+}
+FILES = {"sales.txt": {"$asset": "csv"}}
+NO_FONTS = '<?xml version="1.0"?><fontconfig></fontconfig>'
+
+
+def chart(workdir: Path, source: Any = SPEC, assets: dict[str, bytes] | None = None, **options: Any) -> Ended:
+    return render(CHART, {"source": source, "files": FILES, **options}, workdir, {"csv": CSV.encode(), **(assets or {})})
+
+
+def svg(ended: Ended) -> str:
+    assert (ended.code, ended.log, list(ended.files)) == (0, "", ["chart.svg"])
+    return ended.files["chart.svg"].decode()
+
+
+def test_a_spec_may_be_an_object_text_or_an_asset(tmp_path: Path) -> None:
+    drawn = svg(chart(tmp_path / "object"))
+    assert "Nørd 4" in drawn
+    assert "Umsatz → 2025" in drawn
+    assert svg(chart(tmp_path / "text", json.dumps(SPEC))) == drawn
+    assert svg(chart(tmp_path / "asset", {"$asset": "spec"}, {"spec": json.dumps(SPEC).encode()})) == drawn
+
+
+def test_a_png_has_the_size_and_density_asked_for(tmp_path: Path) -> None:
+    width = float(re.findall(r'width="([\d.]+)"', svg(chart(tmp_path / "svg")))[0])
+    ended = chart(tmp_path / "scale", format="png", scale=1.5)
+    assert (ended.code, ended.log, list(ended.files)) == (0, "", ["chart.png"])
+    with Image.open(io.BytesIO(ended.files["chart.png"])) as picture:
+        assert abs(picture.width - 1.5 * width) <= 1
+        assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 20
+    png = chart(tmp_path / "ppi", format="png", ppi=288).files["chart.png"]
+    with Image.open(io.BytesIO(png)) as picture:
+        assert abs(picture.width - 3 * width) <= 1
+        assert round(picture.info["dpi"][0]) == 288
+    assert struct.unpack_from(">I", png, png.index(b"pHYs") + 4)[0] == 11339
+
+
+def test_a_pdf_is_one_page_with_text_in_our_fonts(tmp_path: Path) -> None:
+    ended = chart(tmp_path, format="pdf")
+    assert (ended.code, ended.log, list(ended.files)) == (0, "", ["chart.pdf"])
+    assert page_count(ended.files["chart.pdf"]) == 1
+    assert b"NotoSans" in ended.files["chart.pdf"]
+    assert b"Libertinus" not in ended.files["chart.pdf"]
+
+
+def test_a_page_holds_all_and_cannot_be_broken_out_of(tmp_path: Path) -> None:
+    evil = "</script><script>alert(1)</script><!--"
+    spec = {**SPEC, "title": evil, "usermeta": {"embedOptions": {"patch": "http://example.org/patch.json"}}}
+    page = chart(tmp_path, spec, format="html", locale="de-DE").files["chart.html"].decode()
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.count("<script>") == page.count("</script>") == 2
+    assert "<!--" not in page.partition('<div id="chart">')[2]
+    assert evil not in page
+    assert "default-src 'none'" in page
+    assert "cdn" not in page.partition("<script>")[0]
+    assert 'src="' not in page.partition("<script>")[0]
+    assert "patch.json" not in page
+    assert "Nørd 3" in page
+    assert '"decimal": ","' in page
+
+
+@pytest.mark.parametrize("form", ["png", "pdf", "html"])
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path, form: str) -> None:
+    first, second = (chart(tmp_path / name, format=form) for name in ("a", "b"))
+    assert first.code == 0
+    assert first.files == second.files
+
+
+def test_a_spare_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Warm and cold: what was drawn before leaves no trace."""
+    for form in ("svg", "png", "pdf"):
+        cold = chart(tmp_path / form, format=form)
+        workdir = tmp_path / form
+        code = f"""
+import os; os.chdir({str(workdir)!r})
+from nexusd.renderers.engines import chart
+from nexusd.renderers.job import open_job
+chart.warm()
+import shutil; shutil.rmtree("out"); shutil.rmtree("page", ignore_errors=True)
+chart.render(open_job())
+"""
+        python(code)
+        assert (workdir / "out" / f"chart.{form}").read_bytes() == cold.files[f"chart.{form}"]
+
+
+def test_text_is_there_when_the_machine_has_no_fonts(tmp_path: Path) -> None:
+    (tmp_path / "fonts.conf").write_text(NO_FONTS)
+    given = {"source": SPEC, "files": FILES, "format": "png"}
+    hidden = render(CHART, given, tmp_path / "a", {"csv": CSV.encode()}, {"FONTCONFIG_FILE": str(tmp_path / "fonts.conf")})
+    assert hidden.files == chart(tmp_path / "b", format="png").files
+
+
+def test_characters_that_our_fonts_lack_are_told(tmp_path: Path) -> None:
+    ended = chart(tmp_path, {**SPEC, "title": "漢字"}, format="png")
+    assert (ended.code, ended.log) == (0, "drawn with this machine's fonts, if it has any: 字漢\n")
+
+
+def test_a_locale_writes_numbers(tmp_path: Path) -> None:
+    assert "4.000,0" in svg(chart(tmp_path / "a", locale="de-DE"))
+    assert "4,000.0" in svg(chart(tmp_path / "b"))
+    ended = chart(tmp_path / "c", locale="xx-XX")
+    assert (ended.code, ended.files) == (65, {})
+    assert "there is no locale 'xx-XX'" in ended.log
+
+
+def test_pictures_among_the_files_are_shown(tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (4, 4), "red").save(picture, "PNG")
+    spec = {
+        "data": {"values": [{"x": 1, "img": "icons/a.png"}, {"x": 2, "img": "icons/a.png"}]},
+        "mark": {"type": "image", "width": 20, "height": 20},
+        "encoding": {"x": {"field": "x", "type": "quantitative"}, "url": {"field": "img"}},
+    }
+    ended = chart(tmp_path, spec, {"p": picture.getvalue()}, files={"icons/a.png": {"$asset": "p"}})
+    assert svg(ended).count("data:image/png;base64,") == 2
+
+
+def test_a_picture_above_the_cap_is_refused(tmp_path: Path) -> None:
+    given = {"source": {**SPEC, "width": 20_000, "height": 20_000}, "files": FILES, "format": "png"}
+    ended = render(CHART, given, tmp_path, {"csv": CSV.encode()})
+    assert ended.code == 65
+    assert "at most 100,000,000 can be painted (caps.picture_max_pixels)" in ended.log
+
+
+def test_a_broken_file_is_told_with_its_line(tmp_path: Path) -> None:
+    ended = chart(tmp_path, SPEC, {"csv": b"region;revenue\nA;1\n\xff;2\n"})
+    assert (ended.code, ended.log) == (65, "sales.txt:3: the file is not UTF-8 text (byte 19)\n")
+
+
+def test_a_large_source_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    ended = chart(tmp_path, {"$asset": "spec"}, {"spec": b" " * (50 * 1024 * 1024)})
+    assert ended.code == 65
+    assert "more than 10,485,760 bytes (caps.source_max_bytes)" in ended.log
+
+
+async def run(tmp_path: Path, spec: dict[str, Any], **options: Any) -> Job:
+    given = ChartInput.model_validate({"source": spec, **options}).model_dump(by_alias=True, mode="json")
+    from dataclasses import replace
+
+    hurried = replace(CHART, default_timeout_seconds=3.0)
+    async with open_runner(tmp_path, hurried, terminate_grace_seconds=0.2) as runner:
+        job = await runner.run(job_type="chart", input=given)
+        assert not runner.find_processes()
+        return job
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [f"test(regexp('^(a+)+$'), '{'a' * 64}!')", "length(sequence(0, 1e7)) + length(join(sequence(0, 5e6), ',')) + datum.x" * 1],
+)
+async def test_an_expression_without_an_end_ends_by_the_timeout(tmp_path: Path, expression: str) -> None:
+    rows = {"sequence": {"start": 0, "stop": 100_000, "as": "x"}}
+    spec = {
+        "data": rows,
+        "transform": [{"calculate": expression, "as": "y"}],
+        "mark": "point",
+        "encoding": {"x": {"field": "y"}},
+    }
+    job = await run(tmp_path, spec)
+    assert (job.status.value, job.error_code) == ("failed", "timeout")
