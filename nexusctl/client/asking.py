@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
-ANSWER_SECONDS: Final = 30.0
 ANSWER_MAX_BYTES: Final = 64 * 1024 * 1024
 UNAVAILABLE: Final = 503
 
@@ -38,7 +37,7 @@ def send(patience: Patience, what: Call[AnswerT]) -> Plan[bytes]:
     """Send a call and return the body of its answer as it came. Raises Refused, BadAnswer or Unreachable."""
     while True:
         try:
-            body = yield from send_once(what)
+            body = yield from send_once(patience, what)
         except Lost as lost:
             if lost.hangs:
                 raise Unreachable(str(lost), hint="see the daemon's log") from None
@@ -56,10 +55,10 @@ def send(patience: Patience, what: Call[AnswerT]) -> Plan[bytes]:
             return body
 
 
-def send_once(what: Call[AnswerT]) -> Plan[bytes]:
+def send_once(patience: Patience, what: Call[AnswerT]) -> Plan[bytes]:
     """Send a call and return the body of its answer. Raises Refused, BadAnswer or Lost."""
     headers = {"Accept": "application/json", **what.headers}
-    silence_seconds = None if what.is_long else ANSWER_SECONDS
+    silence_seconds = None if what.is_long else patience.answer_seconds
     yield from open_answer(Ask(what.method, what.path, what.params, headers, what.body, silence_seconds))
     return (yield from _read_bounded())
 

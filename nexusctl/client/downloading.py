@@ -37,7 +37,7 @@ def fetch(patience: Patience, company: str, asset_id: str) -> Telling[bytes]:
     while True:
         headers = {"Range": f"bytes={offset}-"} if offset else {}
         try:
-            head = yield from asking.open_answer(Ask("GET", path, headers=headers, silence_seconds=asking.ANSWER_SECONDS))
+            head = yield from asking.open_answer(Ask("GET", path, headers=headers, silence_seconds=patience.answer_seconds))
             skip = 0 if head.status == _PARTIAL else offset
             while chunk := (yield Read()):
                 patience.answered()

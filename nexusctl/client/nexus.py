@@ -30,7 +30,8 @@ class Nexus(VerbNames, Synchronous):
 
     `socket`: where it listens, else $NEXUSCTL_SOCKET, else where it listens by default. `start`: start a daemon when none
     answers. `patience`: for how many seconds one that is away or busy is tried again. `notice`: is told, in a line, that it was
-    started or lost. `silence_seconds`: after how long a stream without a byte is taken for dead and opened again.
+    started or lost. `answer_seconds`: after how long without an answer a daemon is given up that is there. `silence_seconds`:
+    after how long a stream without a byte is taken for dead and opened again.
     """
 
     def _connect(self) -> None:

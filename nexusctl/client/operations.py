@@ -19,11 +19,11 @@ from nexusctl.client.bodies import as_body, name_of, type_of
 from nexusctl.client.following import Following
 from nexusctl.client.frames import EVENTS
 from nexusctl.client.methods import operation, stream
-from nexusctl.client.patience import PATIENCE_SECONDS, Patience
+from nexusctl.client.patience import ANSWER_SECONDS, PATIENCE_SECONDS, Patience
 from nexusctl.client.steps import Do
 from nexusctl.errors import TimedOut
 from nexusd.contract.assets import Asset
-from nexusd.contract.companies import DEFAULT_COMPANY
+from nexusd.contract.companies import DEFAULT_COMPANY, Company
 from nexusd.contract.jobs import CancelAnswer, Job, JobAccepted, JobList, JobSubmission, JobSummary
 from nexusd.contract.paths import default_socket_path
 
@@ -49,7 +49,7 @@ AssetRef = str | Asset
 class Operations:
     """One daemon, seen as one company. The arguments are told at `Nexus`.
 
-    A Patience in place of seconds decides about absent daemons itself: nothing is started then that it does not start.
+    A Patience in place of seconds decides about absent and silent daemons itself: nothing else is started then.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Operations:
         start: bool = True,
         patience: Patience | float = PATIENCE_SECONDS,
         notice: Notice | None = None,
+        answer_seconds: float = ANSWER_SECONDS,
         silence_seconds: float = streams.SILENCE_SECONDS,
     ) -> None:
         self.socket = Path(socket or os.environ.get("NEXUSCTL_SOCKET") or default_socket_path()).absolute()
@@ -71,7 +72,7 @@ class Operations:
             self.patience = patience
         else:
             self._starter = Starter(self.socket, allowed=start, announce=self.notice)
-            self.patience = Patience(patience, revive=self._starter.revive, notice=self.notice)
+            self.patience = Patience(patience, revive=self._starter.revive, notice=self.notice, answer_seconds=answer_seconds)
         self._connect()
 
     def _connect(self) -> None:
@@ -91,6 +92,10 @@ class Operations:
         if isinstance(job, str):
             return self.company, job
         return (job.company_id, job.id) if isinstance(job, JobSummary) else (self.company, job.job_id)
+
+    def _kept(self, asset: AssetRef) -> tuple[str, str]:
+        """Return an asset's company and id."""
+        return (self.company, asset) if isinstance(asset, str) else (asset.company_id, asset.id)
 
     def _asset(self, asset: AssetRef) -> Plan[Asset]:
         if isinstance(asset, Asset):
@@ -116,6 +121,14 @@ class Operations:
     ) -> Plan[JobAccepted]:
         """Submit a job, by its type and input; on return it is durable."""
         return submitting.submit(self.patience.renew(), self.company, job, input, options)
+
+    @operation
+    def submit_many(self, jobs: Iterable[JobSubmission], *, key: str | None = None) -> Plan[list[JobAccepted]]:
+        """Submit jobs in their order, a thousand at a time, of which all are stored or none.
+
+        When a later thousand is refused, the ones before are stored; sent again with the same `key`, none is there twice.
+        """
+        return submitting.submit_many(self.patience.renew(), self.company, jobs, key)
 
     @operation
     def prepare(self, material: Material) -> Plan[dict[str, Any]]:
@@ -238,6 +251,24 @@ class Operations:
         return self._call(calls.get_asset(self.company, asset))
 
     @operation
+    def pin(self, asset: AssetRef) -> Plan[Asset]:
+        """Keep an asset from deletion and from the retention; on return that is durable."""
+        return self._call(calls.pin_asset(*self._kept(asset)))
+
+    @operation
+    def unpin(self, asset: AssetRef) -> Plan[Asset]:
+        """Let an asset be deleted again."""
+        return self._call(calls.unpin_asset(*self._kept(asset)))
+
+    @operation
+    def delete(self, asset: AssetRef) -> Plan[None]:
+        """Delete an asset and its file. Refused is one that is pinned, or that the input of a job names which is not over.
+
+        One whose deletion was sent again because the answer was lost may be refused as not found: it is gone.
+        """
+        yield from self._call(calls.delete_asset(*self._kept(asset)))
+
+    @operation
     def upload(
         self,
         source: UploadSource,
@@ -266,8 +297,7 @@ class Operations:
     @stream
     def content(self, asset: AssetRef) -> Telling[bytes]:
         """Return an asset's bytes in pieces; a lost connection is made again where it broke off. Nothing is verified."""
-        company, asset_id = (self.company, asset) if isinstance(asset, str) else (asset.company_id, asset.id)
-        return downloading.fetch(self.patience.renew(), company, asset_id)
+        return downloading.fetch(self.patience.renew(), *self._kept(asset))
 
     @operation
     def read(self, asset: AssetRef) -> Plan[bytes]:
@@ -291,6 +321,16 @@ class Operations:
     def renderer(self, job_type: str) -> Plan[Renderer]:
         """Return one renderer."""
         return self._call(calls.get_renderer(job_type))
+
+    @stream
+    def companies(self, *, limit: int | None = None) -> Telling[Company]:
+        """Return companies, oldest first: all, or so many."""
+        return paging.walk(self.patience.renew(), calls.list_companies, limit)
+
+    @operation
+    def add_company(self, slug: str, name: str | None = None) -> Plan[Company]:
+        """Add a company; it is there for good. `name` is for people. Refused is a slug that is taken."""
+        return self._call(calls.add_company(submitting.make_company(slug, name)))
 
     @operation
     def queue(self) -> Plan[QueueState]:

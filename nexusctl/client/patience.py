@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nexusctl.client.steps import Plan
 
 PATIENCE_SECONDS: Final = 30.0
+ANSWER_SECONDS: Final = 30.0
 FOR_EVER: Final = math.inf
 """The patience of a client that never gives up."""
 
@@ -31,7 +32,8 @@ class Patience:
     """The failures since the daemon last answered. Carry out `failed` after each, call `answered` after each success.
 
     `revive` is called on every failure with the seconds since the last answer, and may start a daemon; it returns whether
-    it did. `notice` is told once that the daemon was lost. `sleep` is how a synchronous client lets time pass.
+    it did. `notice` is told once that the daemon was lost. `sleep` is how a synchronous client lets time pass. `answer_seconds`
+    is how long a daemon that is there may say nothing, before it is taken for one that hangs.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class Patience:
         notice: Notice | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._seconds = seconds
+        self.answer_seconds = answer_seconds
         self._revive = revive
         self._notice = notice
         self.clock = clock
@@ -53,7 +57,14 @@ class Patience:
 
     def renew(self) -> Patience:
         """Return the same patience without the failures: each plan has its own, for many may be under way at once."""
-        return Patience(self._seconds, revive=self._revive, notice=self._notice, clock=self.clock, sleep=self.sleep)
+        return Patience(
+            self._seconds,
+            revive=self._revive,
+            notice=self._notice,
+            clock=self.clock,
+            sleep=self.sleep,
+            answer_seconds=self.answer_seconds,
+        )
 
     def answered(self) -> None:
         """Forget the failures."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from pydantic import ValidationError
 
@@ -18,16 +18,32 @@ from nexusctl.client import asking, calls, material, streams, uploads
 from nexusctl.client.steps import Do, consume
 from nexusctl.errors import JobNotDone, UsageError
 from nexusctl.kinds import find_kind
-from nexusd.contract.jobs import IDEMPOTENCY_KEY_MAX_LENGTH, Job, JobAccepted, JobSubmission
+from nexusd.contract.companies import CompanyCreation
+from nexusd.contract.jobs import (
+    BATCH_MAX_BYTES,
+    BATCH_MAX_ITEMS,
+    IDEMPOTENCY_KEY_MAX_LENGTH,
+    BatchAccepted,
+    BatchSubmission,
+    Job,
+    JobAccepted,
+    JobSubmission,
+)
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from nexusctl.client.frames import StreamEvent
     from nexusctl.client.operations import Operations
     from nexusctl.client.patience import Patience
     from nexusctl.client.steps import Plan
+
+
+MANY_KEY_MAX_LENGTH: Final = 250
+"""A number is put behind it for each batch; the daemon takes 255."""
+_BATCH_FILL_BYTES: Final = BATCH_MAX_BYTES * 3 // 4
+"""What is not in the jobs, such as escapes, has room in the rest."""
 
 
 class JobOptions(TypedDict, total=False):
@@ -65,7 +81,7 @@ def submit(
         if job_input is not None or given:
             raise UsageError("a JobSubmission says everything itself: give nothing beside it but the key")
     else:
-        job = _make_submission(job, job_input or {}, given)
+        job = make_submission(job, job_input or {}, given)
     return (yield from asking.call(patience, calls.submit(company, job, new_key() if key is None else checked_key(key))))
 
 
@@ -100,17 +116,39 @@ def require_done(job: Job) -> Job:
     raise JobNotDone(f"job {job.id} is {job.status}, without a result{told}", slug=slug, job=job)
 
 
+def submit_many(patience: Patience, company: str, jobs: Iterable[JobSubmission], key: str | None) -> Plan[list[JobAccepted]]:
+    """Submit jobs in their order, as many at a time as the daemon takes at once. Raises as `submit`."""
+    wanted = new_key() if key is None else checked_key(key, MANY_KEY_MAX_LENGTH)
+    accepted: list[JobAccepted] = []
+    for call in batches(company, list(jobs), wanted):
+        accepted += (yield from asking.call(patience, call)).items
+    return accepted
+
+
+def batches(company: str, jobs: Sequence[JobSubmission], key: str) -> Iterator[calls.Call[BatchAccepted]]:
+    """Yield the calls that submit jobs, each as many as the daemon takes at once, which it stores all or none."""
+    part: list[JobSubmission] = []
+    size = number = 0
+    for job in jobs:
+        bytes_more = len(job.model_dump_json())
+        if part and (len(part) == BATCH_MAX_ITEMS or size + bytes_more > _BATCH_FILL_BYTES):
+            yield calls.submit_batch(company, BatchSubmission(items=part), f"{key}-{number}")
+            part, size, number = [], 0, number + 1
+        part.append(job)
+        size += bytes_more
+    if part:
+        yield calls.submit_batch(company, BatchSubmission(items=part), f"{key}-{number}")
+
+
 def new_key() -> str:
     """Return a key that nobody else has."""
     return str(uuid.uuid4())
 
 
-def checked_key(key: str) -> str:
+def checked_key(key: str, max_length: int = IDEMPOTENCY_KEY_MAX_LENGTH) -> str:
     """Return a key that a header can carry. Raises UsageError."""
-    if not (0 < len(key) <= IDEMPOTENCY_KEY_MAX_LENGTH and key.isascii() and key.isprintable() and key == key.strip()):
-        raise UsageError(
-            f"an idempotency key is 1 to {IDEMPOTENCY_KEY_MAX_LENGTH} printable ASCII characters, without spaces around it"
-        )
+    if not (0 < len(key) <= max_length and key.isascii() and key.isprintable() and key == key.strip()):
+        raise UsageError(f"an idempotency key is 1 to {max_length} printable ASCII characters, without spaces around it")
     return key
 
 
@@ -128,9 +166,22 @@ def _find_material(
     return found
 
 
-def _make_submission(job_type: str, job_input: Mapping[str, Any], given: Mapping[str, Any]) -> JobSubmission:
+def make_submission(job_type: str, job_input: Mapping[str, Any], given: Mapping[str, Any]) -> JobSubmission:
+    """Return the submission; `given` are its other fields. Raises UsageError that names each wrong one."""
     try:
         return JobSubmission(job_type=job_type, input=dict(job_input), **given)
     except ValidationError as error:
-        reasons = [f"{'/'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)]
-        raise UsageError("the submission is not valid", hint="\n".join(reasons)) from None
+        raise UsageError("the submission is not valid", hint=reasons_of(error)) from None
+
+
+def make_company(slug: str, name: str | None) -> CompanyCreation:
+    """Return the company to add. Raises UsageError that names each wrong field."""
+    try:
+        return CompanyCreation(slug=slug) if name is None else CompanyCreation(slug=slug, name=name)
+    except ValidationError as error:
+        raise UsageError(f"there can be no company {slug}", hint=reasons_of(error)) from None
+
+
+def reasons_of(error: ValidationError) -> str:
+    """Return what is wrong, a line for each field."""
+    return "\n".join(f"{'/'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False))

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from nexusd.contract.jobs import Job
 
 HOLD_SECONDS: Final = 20.0
-"""How long one request is held: less than an answer may take."""
+"""How long one request is held, at most."""
+
+_HELD_SHARE: Final = 2 / 3
+"""Of the time that an answer may take."""
 
 _EARLY_SECONDS: Final = 0.1
 
@@ -28,11 +31,11 @@ def wait_job(patience: Patience, company: str, job_id: str, timeout_seconds: flo
     end_at = math.inf if timeout_seconds is None else patience.clock() + timeout_seconds
     while True:
         begun_at = patience.clock()
-        hold_seconds = min(HOLD_SECONDS, max(0.0, end_at - begun_at))
+        hold_seconds = min(HOLD_SECONDS, patience.answer_seconds * _HELD_SHARE, max(0.0, end_at - begun_at))
         call = calls.wait_job(company, job_id, hold_seconds)
         reason, asked_seconds = "nexusd is stopping", 0.0
         try:
-            if body := (yield from asking.send_once(call)):
+            if body := (yield from asking.send_once(patience, call)):
                 return call.parse(body)
         except (Lost, Refused) as error:
             reason, asked_seconds = asking.read_passing_trouble(error)

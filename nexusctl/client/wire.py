@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from nexusctl.client.steps import Ask
 
 CONNECT_SECONDS: Final = 5.0
-ANSWER_SECONDS: Final = 30.0
 ERRORS: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 """All that httpx raises about a request."""
 OPTIONS: Final[dict[str, Any]] = {
     "base_url": "http://nexusd",
-    "timeout": httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
     "trust_env": False,
 }
 LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=4)
@@ -39,7 +37,7 @@ def build_request(http: httpx.Client | httpx.AsyncClient, ask: Ask) -> httpx.Req
         params=dict(ask.params) or None,
         headers={"Accept-Encoding": "identity", **ask.headers},
         content=None if isinstance(ask.body, Body) else ask.body,
-        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=ask.silence_seconds),
+        timeout=httpx.Timeout(ask.silence_seconds, connect=CONNECT_SECONDS),
     )
     if is_streamed:
         request.headers.pop("Content-Length", None)

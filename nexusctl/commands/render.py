@@ -86,8 +86,8 @@ def run(
     Starts a daemon when none answers, sends local files that the source names (pictures, data), follows the job, and prints
     the path of the result. Ctrl-C detaches; the job goes on. `nexusctl renderers` tells what there is to render and to set.
     """
+    from nexusctl.client.submitting import make_submission
     from nexusctl.commands.given import parse_given
-    from nexusctl.commands.submission import make_submission
     from nexusctl.errors import UsageError
 
     session: Session = context.obj
@@ -183,8 +183,8 @@ def _render_example(
 
 def _render(session: "Session", nexus: "Nexus", screen: "Screen", plan: Plan, of_job: dict[str, Any], *, as_json: bool) -> None:
     """Upload what must be uploaded, submit, follow, and write the result."""
+    from nexusctl.client.submitting import make_submission
     from nexusctl.commands.results import finish
-    from nexusctl.commands.submission import make_submission
 
     submission = make_submission(plan.material.job_type, nexus.prepare(plan.material), of_job)
     job = _submit_and_follow(session, nexus, screen, submission, title=plan.material.name)
@@ -194,13 +194,11 @@ def _render(session: "Session", nexus: "Nexus", screen: "Screen", plan: Plan, of
 def _submit_and_follow(
     session: "Session", nexus: "Nexus", screen: "Screen", submission: "JobSubmission", *, title: str
 ) -> "JobSummary":
-    import uuid
-
     from nexusctl.commands.following import follow
     from nexusctl.errors import Interrupted
 
     try:
-        accepted = nexus.submit(submission, key=str(uuid.uuid4()))
+        accepted = nexus.submit(submission)
     except KeyboardInterrupt:
         hint = f"it may have been submitted; look with: {session.suggest('ls')}"
         raise Interrupted("interrupted while submitting", hint=hint) from None

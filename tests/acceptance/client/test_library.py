@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import uuid
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nexusctl import BadAnswer, JobNotDone, Refused, TimedOut, UsageError
+from nexusctl import BadAnswer, JobNotDone, Nexus, Refused, TimedOut, UsageError
 from nexusd.contract.events import JobEvent, ProgressEvent, SnapshotEndEvent
 from nexusd.contract.jobs import JobSubmission
 from tests.support.daemons import ASSETS
@@ -19,7 +21,7 @@ from tests.support.scripted import DONE, scripted
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nexusctl import Nexus
+    from nexusctl.client.submitting import RenderOptions
     from tests.support.daemons import Program
     from tests.support.scripted import Gate
 
@@ -64,6 +66,68 @@ def test_a_file_is_rendered_with_the_pictures_it_uses(nexus: Nexus, tmp_path: Pa
     assert again.job.input == made.job.input, "what the daemon has is not sent twice"
     given = nexus.render("![](q.svg)\n", type="markdown", files={"q.svg": picture.encode()})
     assert given.job.input["files"]["q.svg"] == made.job.input["files"]["p.svg"]
+
+
+STORYBOARD = {"width": 64, "height": 36, "fps": 5, "slides": [{"duration": 0.4, "image": "p.png"}]}
+CHART = {"data": {"url": "d.csv"}, "mark": "point", "encoding": {"x": {"field": "a"}, "y": {"field": "b"}}}
+FAMILY_FILES = {
+    "a.dot": b"digraph { a -> b }",
+    "a.mmd": b"flowchart LR\n  a --> b\n",
+    "a.typ": b'#image("p.png")',
+    "a.vl.json": json.dumps(CHART).encode(),
+    "a.storyboard.json": json.dumps(STORYBOARD).encode(),
+    "d.csv": b"a,b\n1,2\n",
+    "p.png": picture(),
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "sent", "content_type"),
+    [
+        ("a.dot", {}, {}, "image/svg+xml"),
+        ("a.mmd", {"format": "png", "options": {"scale": 2}}, {}, "image/png"),
+        ("a.typ", {}, {"p.png"}, "application/pdf"),
+        ("a.vl.json", {"format": "PNG"}, {"d.csv"}, "image/png"),
+        ("p.png", {"format": "jpg"}, {}, "image/jpeg"),
+        ("p.png", {"type": "theme", "options": {"format": "css"}}, {}, "text/css"),
+        ("a.storyboard.json", {"format": "gif"}, {"p.png"}, "image/gif"),
+    ],
+)
+def test_every_family_is_rendered(
+    shared: Program, tmp_path: Path, file: str, options: RenderOptions, sent: set[str], content_type: str
+) -> None:
+    for name, content in FAMILY_FILES.items():
+        (tmp_path / name).write_bytes(content)
+    with Nexus(shared.socket, start=False) as nexus:
+        made = nexus.render(tmp_path / file, **options)
+    assert made.asset.content_type.startswith(content_type)
+    assert made.job.input.get("files", {}).keys() == set(sent)
+    is_text = file != "p.png"
+    assert isinstance(made.job.input["source"], str) == is_text
+    assert made.job.input.items() >= options.get("options", {}).items()
+    assert made.job.input.keys() >= {"format"}
+
+
+def test_bytes_and_options_alone_are_rendered_too(nexus: Nexus) -> None:
+    icon = nexus.render(picture(), type="image", format="ico", options={"sizes": [16]})
+    assert icon.asset.content_type in ("image/x-icon", "image/vnd.microsoft.icon")
+    assert set(icon.job.input["source"]) == {"$asset"}
+    theme = nexus.render(None, type="theme", options={"seed": "teal"})
+    assert len(theme.assets) > 1
+    assert "source" not in theme.job.input
+
+
+def test_a_renderer_that_is_not_built_in_is_found_by_asking(nexus: Nexus, shared: Program, tmp_path: Path) -> None:
+    (tmp_path / "a.twice").write_text("ab")
+    made = nexus.render(tmp_path / "a.twice", options={"mark": "!"})
+    assert (made.job.job_type, made.read()) == ("twice", b"abab!")
+    assert made.job.input == {"source": "ab", "mark": "!"}
+    with pytest.raises(UsageError, match="a twice has no formats"):
+        nexus.render(tmp_path / "a.twice", format="pdf")
+    for format_, said in ((None, "must be named"), ("docx", "an image cannot be made as docx")):
+        with pytest.raises(UsageError, match=said) as caught:
+            nexus.render(picture(), type="image", **({} if format_ is None else {"format": format_}))
+        assert "webp" in str(caught.value.hint)
 
 
 def test_a_source_that_is_too_large_for_a_body_goes_as_an_asset(nexus: Nexus) -> None:
@@ -131,6 +195,53 @@ def test_a_submission_that_cannot_be_right_is_a_usage_error_or_refused(nexus: Ne
     for name in ("job", "cancel", "why", "wait", "retry"):
         with pytest.raises(UsageError, match="empty"):
             getattr(nexus, name)("")
+
+
+def test_many_jobs_are_submitted_once_for_each_key(nexus: Nexus) -> None:
+    mine = task()
+    jobs = [JobSubmission(job_type="scripted", input=steps(("exit", 65)), source_task_id=mine) for _ in range(1001)]
+    with pytest.raises(UsageError, match="idempotency key"):
+        nexus.submit_many(jobs, key="x" * 251)
+    wrong = JobSubmission(job_type="scripted", input={"steps": 3}, source_task_id=mine)
+    with pytest.raises(Refused):
+        nexus.submit_many([jobs[0], wrong], key=f"{mine}-wrong")
+    assert list(nexus.jobs(source_task_id=mine)) == [], "all or none"
+    assert nexus.submit_many([]) == []
+    ids = [accepted.job_id for accepted in nexus.submit_many(jobs, key=mine)]
+    assert len(set(ids)) == 1001
+    assert [accepted.job_id for accepted in nexus.submit_many(iter(jobs), key=mine)] == ids
+    assert [job.id for job in nexus.jobs(source_task_id=mine, limit=2)] == ids[:-3:-1]
+    for job in nexus.jobs(source_task_id=mine, status="queued"):
+        with suppress(Refused):  # it ended meanwhile
+            nexus.cancel(job)
+
+
+def test_assets_are_pinned_and_deleted(nexus: Nexus) -> None:
+    stored = nexus.upload(task().encode())
+    assert nexus.pin(stored).pinned
+    with pytest.raises(Refused) as refused:
+        nexus.delete(stored)
+    assert refused.value.slug == "asset-pinned"
+    assert not nexus.unpin(stored.id).pinned
+    assert nexus.delete(stored.id) is None
+    with pytest.raises(Refused) as gone:
+        nexus.delete(stored)
+    assert gone.value.status == 404
+
+
+def test_companies_are_listed_and_added(nexus: Nexus, shared: Program, kind: str) -> None:
+    slug = task()
+    made = nexus.add_company(slug, "Of a test")
+    assert (made.slug, made.name) == (slug, "Of a test")
+    assert [company.slug for company in nexus.companies(limit=1)] == ["default"]
+    assert made in list(nexus.companies())
+    with pytest.raises(Refused):
+        nexus.add_company(slug)
+    with pytest.raises(UsageError) as wrong:
+        nexus.add_company("No Slug")
+    assert "slug" in str(wrong.value.hint)
+    with open_client(kind, shared.socket, company=slug, start=False) as theirs:
+        assert list(theirs.jobs()) == []
 
 
 def test_jobs_and_assets_are_listed_over_pages(nexus: Nexus) -> None:
