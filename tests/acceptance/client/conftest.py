@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -18,10 +18,22 @@ if TYPE_CHECKING:
     from nexusctl import Nexus
 
 
+TWICE: Final = """
+[renderers.twice]
+command = ["/bin/sh", "-c", 'cat "$1" "$1" >out/a.txt; printf "%s" "$2" >>out/a.txt', "twice", "{input}", "{mark}"]
+extensions = [".twice"]
+outputs = ["*.txt"]
+options = { mark = "" }
+"""
+"""A renderer of the settings: what no name tells."""
+
+
 @pytest.fixture(scope="package")
 def shared() -> Iterator[Program]:
     """A daemon that runs all the while."""
     with make_home() as home, Program(home) as program:
+        (home / "config" / "nexusd").mkdir()
+        (home / "config" / "nexusd" / "config.toml").write_text(TWICE)
         program.start()
         yield program
         program.stop()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nexusctl.client.submitting import make_submission
+from nexusctl.client.submitting import batches, make_submission
 from nexusctl.commands.submission import Fields, compose_input, read_jobs
 from nexusctl.errors import UsageError
 
