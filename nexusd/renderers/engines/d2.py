@@ -47,7 +47,7 @@ OUT_OF_MEMORY: Final = re.compile(r"out of memory|cannot allocate memory|pthread
 # Wherever D2 may read an import, one of these stands before the @; strings and text blocks match too and are sorted out later.
 MAYBE_IMPORT: Final = re.compile(r"""(?:^|[:;{\[\],]|\.\.\.|["|])(?:\s|\\)*(@["']?)""", re.MULTILINE)
 PROBE: Final = "nexusd-probe-"
-
+MARGIN: Final = 8  # pixels around a drawing inside another; D2's own 100 would make it small there
 
 THEMES: Final = {
     "light": 0, "dark": 200, "neutral-default": 0, "neutral-grey": 1, "flagship-terrastruct": 3, "cool-classics": 4,
@@ -62,18 +62,18 @@ FACE_OPTIONS: Final = {"regular": (False, False), "italic": (False, True), "bold
 
 
 class Look(NamedTuple):
-    """How D2 draws. `appendix`: tooltips and links are listed below. `own_fonts`: D2's, else Noto Sans for every text."""
+    """How D2 draws. `appendix`: tooltips and links are listed below. `inside`: of another, in Noto Sans and with a narrow margin."""
 
     style: Style = Style()
     layout: str | None = None
     sketch: bool = False
     appendix: bool = False
-    own_fonts: bool = True
+    inside: bool = False
 
 
 def draw(source: str, folder: Path, style: Style) -> Drawing:
     """Return the main board of a source as a picture. See `drawing`."""
-    tree = next(iter(draw_boards(source, folder, Look(style=style, own_fonts=False)).values()))
+    tree = next(iter(draw_boards(source, folder, Look(style=style, inside=True)).values()))
     use_painters_fonts(tree)
     return Drawing(to_text(tree), number(tree.get("width")), number(tree.get("height")))
 
@@ -139,9 +139,10 @@ def arguments(look: Look) -> list[str]:
         given.append(f"--layout={look.layout}")
     if look.sketch:
         given.append("--sketch")
-    if not look.own_fonts:
+    if look.inside:
         from nexusd.renderers.engines import fonts
 
+        given.append(f"--pad={MARGIN}")
         for name, (bold, italic) in FACE_OPTIONS.items():
             file = fonts.face(bold=bold, italic=italic)
             given += [f"--font-{name}={file}", f"--font-mono{'' if name == 'regular' else f'-{name}'}={file}"]
@@ -202,7 +203,7 @@ def run_d2(source: str, folder: Path, output: str, given: list[str]) -> str | No
 
 def tidy(messages: str, folder: str) -> str:
     """Return D2's messages without the work directory and without what only D2's own users need."""
-    lines = [line for line in messages.replace(f"{folder}/", "").splitlines() if not line.startswith("success:")]
+    lines = [line for line in messages.replace(f"{folder}/", "").splitlines() if not line.startswith(("success:", "info: "))]
     text = "\n".join(line.removeprefix("err: ").replace(f"failed to compile {NAME}: ", "") for line in lines).strip()
     return text.replace(folder, ".")
 
