@@ -62,7 +62,7 @@ FACE_OPTIONS: Final = {"regular": (False, False), "italic": (False, True), "bold
 
 
 class Look(NamedTuple):
-    """How D2 draws. `appendix`: tooltips and links are listed below. `inside`: of another, in Noto Sans and with a narrow margin."""
+    """How D2 draws. `appendix`: tooltips and links stand below. `inside` another picture: Noto Sans, a narrow margin."""
 
     style: Style = Style()
     layout: str | None = None
