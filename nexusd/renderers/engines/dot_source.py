@@ -23,7 +23,7 @@ TOKEN: Final = re.compile(
     r"|-[->]|-?(?:\.\d+|\d+(?:\.\d*)?)|[^\W\d]\w*|[{}\[\]=:+<]",
     re.DOTALL | re.MULTILINE,
 )
-HTML: Final = re.compile(r"<!--.*?(?:-->|\Z)|[<>]", re.DOTALL)
+HTML: Final = re.compile(r"[<>]")
 EDGES: Final = ("->", "--")
 KINDS: Final = ("node", "edge", "graph")  # what stands before a list of defaults
 GRAPHS: Final = ("strict", "graph", "digraph")
@@ -60,7 +60,7 @@ def html_end(source: str, at: int) -> int:
     depth = 1
     while depth and (found := HTML.search(source, at)):
         at = found.end()
-        depth += {"<": 1, ">": -1}.get(found[0], 0)
+        depth += 1 if found[0] == "<" else -1
     return len(source) if depth else at
 
 

@@ -24,7 +24,7 @@ COUNTS = {
     "digraph { {a {b {c}}} -> d }": 4 + 3,
     "strict digraph { {a b c d} -> {e f g h}; {a b c d} -> {e f g h} }": 8 + 8,
     "digraph { a:p -> b:q:n }": 3,
-    "digraph { a [label=<<b>x -&gt; {</b><!-- > -->>]; <h> -> b }": 4,
+    "digraph { a [label=<<b>x -&gt; {</b><!-- c -->>]; <h> -> b }": 4,
     "digraph { // b -> c\n /* d -> e */ a\n# f -> g\n }": 1,
     "digraph { -1.5 -> .5; \u00e9t\u00e9 -> a_1 }": 6,
     'digraph { "a" + "b" -> c }': 3,
