@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from nexusd.renderers.diagram import DIAGRAM
+from nexusd.renderers.engines import d2
 from nexusd.renderers.engines.drawing import draw as drawing_of
 from nexusd.renderers.job import InvalidInput
 from tests.integration.renderers.children import Ended, render
@@ -101,6 +102,13 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path, form: str) -> None:
     first, second = (draw(tmp_path / name, SEQUENCE, form) for name in ("a", "b"))
     assert first.code == 0
     assert first.files == second.files
+
+
+@pytest.mark.slow
+def test_a_warm_engine_draws_the_same_bytes(tmp_path: Path) -> None:
+    cold = drawing_of("d2", SEQUENCE, tmp_path)
+    d2.warm()
+    assert drawing_of("d2", SEQUENCE, tmp_path) == cold
 
 
 @pytest.mark.slow
