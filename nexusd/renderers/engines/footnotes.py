@@ -1,7 +1,7 @@
 """Footnotes that are defined inside of one another, taken apart before markdown-it's plugin collects them.
 
-The plugin takes a definition to end where the next one starts or ends: what stands around an inner one would be left out, or its
-blocks left half open.
+The plugin takes a definition to end where the next one starts or ends: what stands around an inner one would be left out, or
+its blocks left half open.
 """
 
 from __future__ import annotations
