@@ -42,9 +42,9 @@ async def test_what_never_ends_is_ended(tmp_path: Path, name: str) -> None:
 async def test_what_eats_memory_is_ended(tmp_path: Path) -> None:
     source = '#let s = "x" * 1000000\n#let a = range(100000).map(n => s + str(n))\n#a.len()'
     given = DocumentInput.model_validate({"language": "typst", "source": source}).model_dump(by_alias=True, mode="json")
-    async with open_runner(tmp_path, replace(DOCUMENT, memory_max_bytes=512 * 1024**2)) as runner:
+    async with open_runner(tmp_path, replace(DOCUMENT, memory_max_bytes=256 * 1024**2)) as runner:
         job = await runner.run(job_type="document", input=given, max_attempts=1)
-        assert job.status is JobStatus.FAILED
+        assert (job.status, job.error_code) == (JobStatus.FAILED, ErrorCode.OUT_OF_MEMORY)
         assert not runner.find_processes()
 
 

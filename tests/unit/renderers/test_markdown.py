@@ -229,7 +229,7 @@ any_markdown = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES)
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(any_markdown)
 @example("[^0]:- [^0]:")
 @example("*a " * 200 + "b" + "*" * 200)
