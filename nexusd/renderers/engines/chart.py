@@ -4,7 +4,7 @@ Owns the input as the child sees it and the choice of who writes the format. The
 that same SVG with the fonts it was measured with, HTML is `chart_page`'s.
 
 Results: `chart.svg`, `chart.png`, `chart.pdf` or `chart.html`; the same bytes for the same input, unless the spec asks for
-chance or the time (`random()`, `sample`, `now()`: vl-convert takes neither a seed nor a clock) or a font of the machine is needed.
+chance or the time (`random()`, `sample`, `now()`: vl-convert takes neither a seed nor a clock) or needs a font of the machine.
 """
 
 from __future__ import annotations
