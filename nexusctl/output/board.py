@@ -1,7 +1,7 @@
 """The picture that `top` keeps of a daemon: events and answers in, rows out. No I/O, no clock, no terminal.
 
-Owns which jobs are not over, which are lately, what is known of estimates, and their order. What the person at the terminal does
-is `board_view`'s, how it looks `board_drawing`'s.
+Owns which jobs are not over, which are lately, what is known of estimates, and their order. What the person at the terminal
+does is `board_view`'s, how it looks `board_drawing`'s.
 
 Invariants:
 1. A job stands in one section. One that is over stays so: what came late of its life is left out.
@@ -97,10 +97,11 @@ class Board:
         active = self._active.values()
         running = sorted((job for job in active if job.status == "running"), key=_began)
         queued = sorted((job for job in active if job.status == "queued"), key=_order)
+        return [Section("Running", running), Section("Queue", queued, more=self._has_more), *self._sections_over()]
+
+    def _sections_over(self) -> list[Section]:
         over = sorted(self._over.values(), key=_ended, reverse=True)
         return [
-            Section("Running", running),
-            Section("Queue", queued, more=self._has_more),
             Section("Failed", [job for job in over if job.status == FAILED]),
             Section("Ended", [job for job in over if job.status != FAILED]),
         ]
@@ -126,7 +127,7 @@ class Board:
         if job.status.is_terminal:
             self._active.pop(job.id, None)
             self._over[job.id] = job
-            for section in self.sections()[2:]:
+            for section in self._sections_over():
                 for old in section.jobs[OVER_MAX:]:
                     del self._over[old.id]
         elif job.id not in self._over:
