@@ -40,9 +40,7 @@ def check_terminal() -> None:
 
     from nexusctl.errors import UsageError
 
-    hint = (
-        "follow what happens with `nexusctl events -f`, list jobs with `nexusctl ls`, or see it once with `nexusctl top --once`"
-    )
+    hint = "`nexusctl events -f` follows what happens, `nexusctl ls` lists jobs, `nexusctl top --once` prints what top shows"
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("top needs a terminal to read keys from and to draw on", hint=hint)
     if os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
