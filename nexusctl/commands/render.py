@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nexusctl.commands.options import Json, Quiet, SourceTask
+from nexusctl.commands.options import Json, NoPreview, Quiet, SourceTask
 
 if TYPE_CHECKING:
     from nexusctl.client.nexus import Nexus
@@ -49,11 +49,12 @@ def run(
     source_task: SourceTask = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    no_preview: NoPreview = False,
 ) -> None:
     """Render a file and write the result.
 
     Starts a daemon when none answers, sends local images that the document uses, follows the job, and prints the path of
-    the result. Ctrl-C detaches; the job goes on.
+    the result; a PNG is shown too, where the terminal can. Ctrl-C detaches; the job goes on.
     """
     from nexusctl.commands.source import check_file, choose_target, infer_format, infer_kind, read_source
     from nexusctl.commands.submission import make_submission
@@ -76,7 +77,11 @@ def run(
         job_input = _prepare(nexus, kind, source, wanted, file, references)
         submission = make_submission(kind.job_type, job_input, given)
         job = _submit_and_follow(session, nexus, screen, submission, title=Path(file).name)
-        _finish(session, nexus, screen, job, target, as_json=as_json)
+        done = _finish(session, nexus, screen, job, target, as_json=as_json)
+        if target.path is not None and not as_json and not no_preview:
+            from nexusctl.commands.preview import show_preview
+
+            show_preview(session, nexus, screen, done.assets, done.result_asset_id)
 
 
 def _find_references(kind: "Kind", source: str, file: str, screen: "Screen") -> "References":
@@ -156,8 +161,8 @@ def _submit_and_follow(
 
 def _finish(
     session: "Session", nexus: "Nexus", screen: "Screen", ended: "JobSummary", target: "Target", *, as_json: bool
-) -> None:
-    """Write the result, and print where it is, or the job."""
+) -> "Job":
+    """Write the result, and print where it is, or the job. Return the job."""
     from nexusctl.client import calls
     from nexusctl.commands.following import require_done
     from nexusctl.errors import JobNotDone
@@ -178,6 +183,7 @@ def _finish(
     others = [asset for asset in job.assets if asset.id != ended.result_asset_id]
     if others:
         screen.note(f"{len(others)} more made by the same job; see: {session.suggest('show', ended.id)}")
+    return job
 
 
 def _save(session: "Session", nexus: "Nexus", asset_id: str, target: "Target") -> None:

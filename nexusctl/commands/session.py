@@ -46,6 +46,7 @@ class Session:
     colour: str = "auto"
     time: str = "relative"
     opener: str | None = None
+    preview: str = "auto"
 
     def screen(self, *, quiet: bool = False) -> Screen:
         """Return the two streams, in the colours and the times that are wanted."""
@@ -106,6 +107,7 @@ def open_session(given: Given) -> Session:
         found["color"],
         found["time"],
         found.get("opener"),
+        found["preview"],
     )
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from nexusctl.output.board_rows import Canvas, format_row
+from nexusctl.output.board_rows import ID_LENGTH, MARK_WIDTH, Canvas, format_row
 from nexusctl.output.present import format_size
-from nexusctl.output.text import cell_width, clean_line, pad, shorten
+from nexusctl.output.text import cell_width, clean_line, shorten
 from nexusctl.output.times import format_age
 
 if TYPE_CHECKING:
@@ -80,10 +80,7 @@ def _body(board: Board, view: View, canvas: Canvas, room: int) -> tuple[list[str
     if room <= 0 or not any(section.jobs for section in sections):
         empty = "no jobs yet: nexusctl render or submit makes some" if board.is_loaded else "…"
         return [shorten(empty, canvas.columns)][: max(0, room)], []
-    filled = [section for section in sections if section.jobs]
-    named = sections if canvas.lines >= _ROOMY else filled
-    if room < len(named) + len(filled):  # not a row for each: that of the choice alone
-        named = [section for section in filled if any(job.id == view.chosen for job in section.jobs)] or filled[:1]
+    named = _fitting(sections if canvas.lines >= _ROOMY else [section for section in sections if section.jobs], view, room)
     titles = len(named) if room > 1 else 0
     lines: list[str] = []
     shown: list[JobSummary] = []
@@ -94,6 +91,15 @@ def _body(board: Board, view: View, canvas: Canvas, room: int) -> tuple[list[str
         lines += [_row(board, section, start + offset, view, canvas) for offset in range(count)]
         shown += jobs
     return lines, shown
+
+
+def _fitting(sections: list[Section], view: View, room: int) -> list[Section]:
+    """Return the sections for which there is room, a title and a row for each that has any. The last go first, but the chosen."""
+    left = list(sections)
+    while len(left) > 1 and room < len(left) + sum(1 for section in left if section.jobs):
+        others = [section for section in left if all(job.id != view.chosen for job in section.jobs)]
+        left.remove(others[-1])
+    return left
 
 
 def _start(section: Section, count: int, chosen: str | None) -> int:
@@ -114,10 +120,11 @@ def _title(section: Section, start: int, count: int, canvas: Canvas) -> str:
 
 def _row(board: Board, section: Section, index: int, view: View, canvas: Canvas) -> str:
     job = section.jobs[index]
-    is_chosen = job.id == view.chosen
-    text = format_row(board, section.title, job, index, canvas if not is_chosen else canvas.plain())
-    text = f"{'>' if is_chosen else ' '} {text}"
-    return canvas.style.paint(pad(text, canvas.columns), "reverse") if is_chosen and canvas.style.colour else text
+    text = format_row(board, section.title, job, index, canvas)
+    if job.id != view.chosen:
+        return f"{' ' * MARK_WIDTH}{text}"
+    name = clean_line(job.id)[-ID_LENGTH:]  # what every row begins with
+    return shorten(">", canvas.columns) + " " + text.replace(name, canvas.style.paint(name, "reverse"), 1)
 
 
 def _head(board: Board, canvas: Canvas) -> list[str]:
@@ -154,7 +161,7 @@ def _facts(board: Board, canvas: Canvas) -> Iterator[tuple[str, str | None]]:
         yield f"{what} for {format_age(pause.paused_at, canvas.now)}{reason}", "yellow"
     for name, count in status.jobs.items():
         if count and name in ("running", "queued", "failed"):
-            yield f"{count} {name}", "red" if name == "failed" else None
+            yield f"{count} {name}", None
     if status.stopping:
         yield "stopping", "yellow"
     yield f"held by {status.containment.level}", "dim"

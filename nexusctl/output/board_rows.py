@@ -41,10 +41,6 @@ class Canvas:
     empty: str = "░"
     rule: str = "─"
 
-    def plain(self) -> Canvas:
-        """Return the same without colour."""
-        return replace(self, style=replace(self.style, colour=False))
-
     def in_ascii(self) -> Canvas:
         """Return the same for a terminal that has no other characters."""
         return replace(self, full="#", empty=".", rule="-")
@@ -102,7 +98,7 @@ def _queued(board: Board, job: JobSummary, index: int, canvas: Canvas) -> _Cells
     estimate = board.estimates.get(job.id)
     position = estimate.position if estimate is not None and estimate.position is not None else index + 1
     start, colour = _start(board, job, canvas)
-    about = [f"waits for {format_age(job.created_at, canvas.now)}"]
+    about = [f"waiting {format_age(job.created_at, canvas.now)}"]
     about += [f"priority {job.priority}"] if job.priority else []
     about += [f"attempt {job.attempt + 1}"] if job.attempt else []
     cells: _Cells = [
