@@ -37,9 +37,8 @@ def run(
         from nexusctl.commands.naming import name_asset
         from nexusctl.output.assets import format_asset
 
-        shown = Answering(nexus, screen, form).answer(
-            calls.get_asset(nexus.company, name_asset(nexus, screen, asset)), format_asset
-        )
+        call = calls.get_asset(nexus.company, name_asset(nexus, screen, asset))
+        shown = Answering(nexus, screen, form).answer(call, format_asset)
         if form.is_for_people and not no_preview:
             from nexusctl.commands.preview import show_preview_of
 

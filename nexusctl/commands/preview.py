@@ -1,7 +1,7 @@
 """A look at a picture, below what a verb says: in a terminal that can show it, and nothing at all elsewhere.
 
-Shown is the PNG that the daemon has, as it is. An SVG is shown by a PNG that the same job made, if there is one: nothing is rendered
-here.
+Shown is the PNG that the daemon has, as it is. An SVG is shown by a PNG that the same job made, if there is one: nothing is
+rendered here.
 
 Invariants: a preview never changes how a verb ends, and costs at most PREVIEW_MAX_BYTES of transfer; standard output that is no
 terminal gets none.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from nexusctl.errors import NexusctlError
 from nexusctl.output.pictures import Protocol, columns_of, encode_iterm2, encode_kitty, png_size, scale_to
-from nexusctl.output.terminals import find_protocol, find_room
+from nexusctl.output.terminals import find_protocol, find_room, write_escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ def show_preview(session: Session, nexus: Nexus, screen: Screen, assets: Sequenc
     content = None if asset is None else _fetch(nexus, asset)
     text = None if content is None else encode(content, protocol, find_room(sys.stdout.fileno()))
     if text is not None:
-        screen.write_at_once(text)
+        write_escape(text)
 
 
 def show_preview_of(session: Session, nexus: Nexus, screen: Screen, asset: Asset) -> None:
