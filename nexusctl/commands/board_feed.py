@@ -99,7 +99,8 @@ class Feed:
         self._wake()
 
     def _say_trouble(self, reason: str) -> None:
-        self._say(lambda board, _view: setattr(board, "trouble", reason))
+        told = reason.removesuffix("; trying again")  # which is said in other words
+        self._say(lambda board, _view: setattr(board, "trouble", told))
 
     def _follow(self) -> None:
         session = self._session

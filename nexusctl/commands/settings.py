@@ -139,13 +139,8 @@ def resolve(given: Given, environment: Mapping[str, str] = os.environ, file: Fil
 
 def with_defaults(settings: Mapping[str, Setting]) -> dict[str, Setting]:
     """Return every setting, with the defaults of those that nobody has said anything about, but for what has none."""
-    defaults = {
-        "socket": default_socket_path(),
-        "company": DEFAULT,
-        "color": COLOURS[0],
-        "time": TIMES[0],
-        "preview": PREVIEWS[0],
-    }
+    defaults: dict[str, Any] = {"socket": default_socket_path(), "company": DEFAULT}
+    defaults |= {"color": COLOURS[0], "time": TIMES[0], "preview": PREVIEWS[0]}
     return {key: Setting(value, DEFAULT) for key, value in defaults.items()} | dict(settings)
 
 

@@ -94,7 +94,7 @@ def _body(board: Board, view: View, canvas: Canvas, room: int) -> tuple[list[str
 
 
 def _fitting(sections: list[Section], view: View, room: int) -> list[Section]:
-    """Return the sections for which there is room, a title and a row for each that has any. The last go first, but the chosen."""
+    """Return the sections for which there is room, a title and a row for each that has any. The last go first."""
     left = list(sections)
     while len(left) > 1 and room < len(left) + sum(1 for section in left if section.jobs):
         others = [section for section in left if all(job.id != view.chosen for job in section.jobs)]
@@ -112,7 +112,7 @@ def _title(section: Section, start: int, count: int, canvas: Canvas) -> str:
     total = len(section.jobs)
     text = f"{section.title} {total}{'+' if section.more else ''}"
     hidden = total - count
-    note = f", {start + 1} to {start + count} here" if count and hidden else ""
+    note = f", showing {start + 1}{f'-{start + count}' if count > 1 else ''}" if count and hidden else ""
     text = shorten(text + note, canvas.columns)
     rule = canvas.rule * max(0, canvas.columns - cell_width(text) - 1)
     return f"{canvas.style.paint(text, 'bold')} {canvas.style.paint(rule, 'dim')}".rstrip() if rule else text
@@ -147,9 +147,11 @@ def _head(board: Board, canvas: Canvas) -> list[str]:
 
 def _facts(board: Board, canvas: Canvas) -> Iterator[tuple[str, str | None]]:
     status = board.status
+    if board.trouble:
+        yield "reconnecting…", "red"
     yield "nexusd" if status is None else f"nexusd {status.version}", "bold"
     if board.trouble:
-        yield f"reconnecting… {board.trouble}", "red"
+        yield board.trouble, "red"
     if status is None:
         return
     slots = status.limits.running_jobs

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 MARK_WIDTH: Final = 2
 ID_LENGTH: Final = 8
 _NARROW: Final = 60
-_WIDE: Final = 100
+_BARS: Final = ((_NARROW, 6), (80, 8), (100, 14))
+_BAR_MAX: Final = 24
 _TYPE_WIDTH: Final = 10
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -78,17 +79,18 @@ _Cells = list[tuple[str, int, str | None]]
 
 
 def _running(board: Board, job: JobSummary, canvas: Canvas) -> _Cells:
-    bar = 6 if canvas.columns < _NARROW else 12 if canvas.columns < _WIDE else 24
+    bar = next((bar for width, bar in _BARS if canvas.columns < width), _BAR_MAX)
     began = job.started_at or job.created_at
     estimate = board.estimates.get(job.id)
     left = (estimate.finish_at - canvas.now).total_seconds() if estimate is not None and estimate.finish_at else None
+    is_narrow = canvas.columns < _NARROW
     is_cancelling = job.cancel_requested_at is not None
     cells: _Cells = [
         (_name(job), ID_LENGTH, None),
         (format_bar(job.progress, bar, canvas), bar, "yellow" if is_cancelling else "green"),
         ("" if job.progress is None else f"{int(job.progress * 100 + 1e-9)}%".rjust(4), 4, None),
         (format_span((canvas.now - began).total_seconds()).rjust(5), 5, None),
-        ("" if left is None or left < 0 else f"~{format_span(left)}", 6, "dim"),
+        ("" if left is None or left < 0 else f"~{format_span(left)}", 6 if left is not None or not is_narrow else 0, "dim"),
         ("cancelling" if is_cancelling else clean_line(job.progress_message or ""), 0, "yellow" if is_cancelling else None),
     ]
     return _with_type(cells, job, canvas)
@@ -104,7 +106,7 @@ def _queued(board: Board, job: JobSummary, index: int, canvas: Canvas) -> _Cells
     cells: _Cells = [
         (_name(job), ID_LENGTH, None),
         (f"#{position}", 4, "cyan"),
-        (start, 16, colour),
+        (start, 0 if canvas.columns < _NARROW and start else 16, colour),
         (", ".join(about), 0, "dim"),
     ]
     return _with_type(cells, job, canvas)

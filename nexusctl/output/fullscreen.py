@@ -99,7 +99,7 @@ class Fullscreen:
     def draw(self, lines: Sequence[str]) -> None:
         """Show these lines from the top, and nothing below. Raises BrokenPipeError when the terminal is gone."""
         changed = [(row, line) for row, line in enumerate(lines) if row >= len(self._drawn) or self._drawn[row] != line]
-        parts = [f"\x1b[{row + 1};1H{line}\x1b[0m\x1b[K" for row, line in changed]
+        parts = [f"\x1b[{row + 1};1H\x1b[K{line}\x1b[0m" for row, line in changed]
         if len(lines) < len(self._drawn):
             parts.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
         self._drawn = list(lines)

@@ -1,10 +1,10 @@
 """Pictures in a terminal: a PNG in, the bytes of a protocol out. Pure: no I/O, no environment.
 
-Owns the encodings of kitty and iTerm2, and how large a picture is drawn; that of sixels, which needs pixels, is `sixel`'s. Which
-protocol a terminal has is `terminals`'.
+Owns the encodings of kitty and iTerm2, and how large a picture is drawn; that of sixels, which needs pixels, is `sixel`'s.
+Which protocol a terminal has is `terminals`'.
 
-Invariant: besides the protocol's own words only digits and base64 leave here. Nothing that an asset is called, and no byte of its
-content as it is, reaches the terminal.
+Invariant: besides the protocol's own words only digits and base64 leave here. Nothing that an asset is called, and no byte of
+its content as it is, reaches the terminal.
 
 Sources: "Terminal graphics protocol", https://sw.kovidgoyal.net/kitty/graphics-protocol/; "Inline Images Protocol",
 https://iterm2.com/documentation-images.html; PNG (W3C, third edition) §5.2 and §11.2.1.

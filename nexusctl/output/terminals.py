@@ -3,7 +3,7 @@
 Nothing is asked of the terminal: its answer would come among what the person types, and late ones would be left in the prompt.
 Who knows better says so with the setting `preview`.
 
-Inside of tmux, screen or zellij there are no pictures: they are told only when they let escapes through, and then draw over them.
+Inside of tmux, screen or zellij there are no pictures: those must be told to let escapes through, and draw over them.
 A terminal that was started from another one inherits its variables, so marks that contradict each other mean nothing.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import sys
 import termios
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -40,6 +41,7 @@ _BY_PROGRAM: Final = {
 }
 _OF_OTHERS: Final = ("XTERM_VERSION", "VTE_VERSION", "ALACRITTY_WINDOW_ID", "WT_SESSION")
 _KONSOLE_MIN: Final = 220400
+_STRING_END: Final = b"\x1b\\"
 _LINES_KEPT: Final = 3
 """For the prompt, and for what stands above the picture."""
 
@@ -59,6 +61,19 @@ def find_protocol(environment: Mapping[str, str]) -> Protocol | None:
     konsole = environment.get("KONSOLE_VERSION", "")
     is_konsole = konsole.isascii() and konsole.isdigit() and int(konsole) >= _KONSOLE_MIN
     return Protocol.KITTY if is_konsole or (environment.get("KITTY_WINDOW_ID") and not konsole) else None
+
+
+def write_escape(text: str) -> None:
+    """Write an escape and a newline to standard output. One that is cut short, by Ctrl-C for example, is ended all the same."""
+    sys.stdout.flush()
+    data = text.encode("ascii") + b"\n"
+    try:
+        while data:
+            data = data[os.write(sys.stdout.fileno(), data) :]
+    except BaseException:
+        with suppress(OSError):
+            os.write(sys.stdout.fileno(), _STRING_END)
+        raise
 
 
 def find_room(descriptor: int) -> Room:
