@@ -120,11 +120,13 @@ def _title(section: Section, start: int, count: int, canvas: Canvas) -> str:
 
 def _row(board: Board, section: Section, index: int, view: View, canvas: Canvas) -> str:
     job = section.jobs[index]
+    if canvas.columns <= MARK_WIDTH:
+        return ""
     text = format_row(board, section.title, job, index, canvas)
     if job.id != view.chosen:
         return f"{' ' * MARK_WIDTH}{text}"
     name = clean_line(job.id)[-ID_LENGTH:]  # what every row begins with
-    return shorten(">", canvas.columns) + " " + text.replace(name, canvas.style.paint(name, "reverse"), 1)
+    return "> " + text.replace(name, canvas.style.paint(name, "reverse"), 1)
 
 
 def _head(board: Board, canvas: Canvas) -> list[str]:

@@ -121,7 +121,8 @@ def _start(board: Board, job: JobSummary, canvas: Canvas) -> tuple[str, str | No
     estimate = board.estimates.get(job.id)
     if estimate is None or estimate.start_at is None:
         return "", None
-    return f"starts in {format_span((estimate.start_at - canvas.now).total_seconds())}", None
+    seconds = (estimate.start_at - canvas.now).total_seconds()
+    return f"starts in {format_span(seconds)}" if seconds >= 1 else "starts soon", None
 
 
 def _over(section: str, job: JobSummary, canvas: Canvas) -> _Cells:
