@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.cli.home import NEXUSCTL, Home, open_gate
+from nexusctl.output.text import cell_width
+from tests.acceptance.cli.home import NEXUSCTL, Home, finish, open_gate, wait_line
 from tests.support.processes import find_named
 from tests.support.tmux import Terminal, open_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.slow, pytest.mark.debian]
+pytestmark = pytest.mark.slow
 
+SGR = re.compile(r"\x1b\[[\d;]*m")
 TOP = f"{NEXUSCTL} top"
 
 
@@ -40,6 +43,7 @@ def check_clean(terminal: Terminal, home: Home, code: int) -> str:
     return text
 
 
+@pytest.mark.debian
 def test_a_job_is_seen_running_and_done_and_q_leaves_the_terminal_clean(terminal: Terminal, home: Home) -> None:
     gate = home.new_gate()
     job = home.submit_gate(gate)
@@ -54,6 +58,7 @@ def test_a_job_is_seen_running_and_done_and_q_leaves_the_terminal_clean(terminal
     assert job[-8:] not in text
 
 
+@pytest.mark.debian
 def test_ctrl_c_and_sigterm_leave_the_terminal_clean(terminal: Terminal, home: Home) -> None:
     assert home.run("ls").returncode == 0
     enter_checked(terminal, home, TOP)
@@ -67,6 +72,7 @@ def test_ctrl_c_and_sigterm_leave_the_terminal_clean(terminal: Terminal, home: H
     check_clean(terminal, home, 143)
 
 
+@pytest.mark.debian
 def test_a_stopped_top_gives_the_terminal_back_and_fg_takes_it_again(terminal: Terminal, home: Home) -> None:
     assert home.run("ls").returncode == 0
     terminal.enter(f"cd {home.work}; set -m; clear; {TOP}; echo left $?")
@@ -82,6 +88,7 @@ def test_a_stopped_top_gives_the_terminal_back_and_fg_takes_it_again(terminal: T
     assert terminal.state() == (False, True)
 
 
+@pytest.mark.debian
 def test_keys_cancel_retry_and_pause(terminal: Terminal, home: Home) -> None:
     gate = home.new_gate()
     first, second = home.submit_gate(gate), home.submit_gate(gate)
@@ -113,6 +120,7 @@ def test_keys_cancel_retry_and_pause(terminal: Terminal, home: Home) -> None:
     assert retry["retryOf"] == first
 
 
+@pytest.mark.debian
 def test_the_log_is_shown_and_left_by_ctrl_c(terminal: Terminal, home: Home) -> None:
     job = home.submit_gate(home.new_gate())
     enter_checked(terminal, home, TOP)
@@ -127,6 +135,7 @@ def test_the_log_is_shown_and_left_by_ctrl_c(terminal: Terminal, home: Home) -> 
     check_clean(terminal, home, 0)
 
 
+@pytest.mark.debian
 def test_it_goes_on_over_the_death_of_the_daemon(terminal: Terminal, home: Home) -> None:
     gate = home.new_gate()
     home.submit_gate(gate)
@@ -141,6 +150,7 @@ def test_it_goes_on_over_the_death_of_the_daemon(terminal: Terminal, home: Home)
     terminal.type("q")
 
 
+@pytest.mark.debian
 def test_a_small_terminal_and_one_that_changes(home: Home) -> None:
     gate = home.new_gate()
     jobs = [home.submit_gate(gate) for _ in range(4)]
@@ -156,6 +166,7 @@ def test_a_small_terminal_and_one_that_changes(home: Home) -> None:
         terminal.wait(lambda text: "ready>" in text)
 
 
+@pytest.mark.debian
 def test_ctrl_c_in_watch_leaves_the_terminal_clean(terminal: Terminal, home: Home) -> None:
     job = home.submit_gate(home.new_gate())
     enter_checked(terminal, home, f"{NEXUSCTL} watch {job}")
@@ -163,3 +174,40 @@ def test_ctrl_c_in_watch_leaves_the_terminal_clean(terminal: Terminal, home: Hom
     terminal.type("C-c")
     text = check_clean(terminal, home, 130)
     assert f"detached; job {job} goes on" in text.replace("\n", " ")
+
+
+def test_what_is_no_terminal_is_refused_with_what_to_use_instead(shared: Home) -> None:
+    for variables in ({}, {"TERM": "dumb"}):
+        done = shared.run("top", **variables)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "nexusctl events -f" in done.stderr
+        assert "nexusctl ls" in done.stderr
+    code, text = shared.run_in_terminal("top", TERM="dumb")
+    assert code == 2
+    assert "\x1b[?1049h" not in text
+    assert shared.run("top", "--unknown").returncode == 2
+
+
+def test_once_prints_a_frame_as_text(home: Home) -> None:
+    gate = home.new_gate()
+    running, queued = home.submit_gate(gate), home.submit_gate(gate)
+    seen = home.start("events", "-f", "--since", "0")
+    wait_line(seen, "at the gate", stdout=True)
+    seen.kill()
+    finish(seen)
+    done = home.run("top", "--once")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("nexusd ")
+    assert "1/1 slots" in lines[0]
+    assert re.search(rf"^  {running[-8:]} gate +█+░+ +25% .*at the gate$", done.stdout, re.MULTILINE)
+    assert re.search(rf"^  {queued[-8:]} gate +#1 ", done.stdout, re.MULTILINE)
+    code, text = home.run_in_terminal("top", "--once", columns=40)
+    assert code == 0
+    assert max(cell_width(SGR.sub("", line)) for line in text.splitlines()) <= 40
+
+
+def test_without_a_daemon_it_says_so(home: Home) -> None:
+    done = home.run("top", "--once", "--no-start")
+    assert done.returncode == 3
+    assert "nexusd is not running" in done.stderr
