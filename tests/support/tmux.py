@@ -82,6 +82,12 @@ class Terminal:
         alternate, cursor = self.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}").split()
         return alternate == "1", cursor == "1"
 
+    def foreground(self) -> int:
+        """Return the pid of the one program that the shell runs."""
+        shell = self.tmux("display-message", "-p", "#{pane_pid}").strip()
+        [pid] = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        return int(pid)
+
     def wait(self, test: Callable[[str], bool]) -> str:
         """Wait until what there is to see passes the test; return it."""
         while not test(text := self.look()):

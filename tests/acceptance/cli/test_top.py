@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nexusctl.output.text import cell_width
-from tests.acceptance.cli.home import NEXUSCTL, Home, finish, open_gate, wait_line
-from tests.support.processes import find_named
+from tests.acceptance.cli.home import NEXUSCTL, PATIENCE_SECONDS, Home, finish, open_gate, wait_line
+from tests.support.processes import holding
 from tests.support.tmux import Terminal, open_terminal
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def test_a_job_is_seen_running_and_done_and_q_leaves_the_terminal_clean(terminal
     text = terminal.wait_text("Running 1", job[-8:], " 25%", "at the gate")
     assert "1/1 slots" in text
     assert terminal.state() == (True, False)
+    open_gate(gate, '{"progress": 0.75, "message": "half through"}\n')
+    terminal.wait_text(" 75%", "half through")
     open_gate(gate)
     terminal.wait_text("Running 0", "Ended 1", "done")
     terminal.type("q")
@@ -67,9 +70,19 @@ def test_ctrl_c_and_sigterm_leave_the_terminal_clean(terminal: Terminal, home: H
     assert "nexusctl: interrupted\n" in check_clean(terminal, home, 130)
     enter_checked(terminal, home, TOP)
     terminal.wait_text("no jobs yet")
-    [pid] = find_named("nexusctl\0top")
-    os.kill(pid, signal.SIGTERM)
+    os.kill(terminal.foreground(), signal.SIGTERM)
     check_clean(terminal, home, 143)
+
+
+@pytest.mark.debian
+def test_a_terminal_that_goes_away_takes_top_with_it(terminal: Terminal, home: Home) -> None:
+    assert home.run("ls").returncode == 0
+    terminal.enter(TOP)
+    terminal.wait_text("no jobs yet")
+    with holding([terminal.foreground()]) as held:
+        [pidfd] = held.values()
+        terminal.tmux("respawn-pane", "-k", "/bin/sh")
+        assert select.select([pidfd], [], [], PATIENCE_SECONDS)[0]
 
 
 @pytest.mark.debian
@@ -158,6 +171,7 @@ def test_a_small_terminal_and_one_that_changes(home: Home) -> None:
         terminal.enter(TOP)
         text = terminal.wait_text("Running 1", "Queue 3", " 25%", *(job[-8:] for job in jobs))
         assert text.splitlines()[0].startswith("nexusd")
+        assert len(next(line for line in text.splitlines() if line.startswith("Running"))) == 40
         terminal.resize(100, 30)
         terminal.wait_text("at the gate", "Failed 0", "? help")
         terminal.resize(30, 4)
