@@ -172,6 +172,9 @@ def test_nothing_is_cancelled_without_a_yes() -> None:
     tell(board, job(0, "running"))
     assert (view.press("y", board), view.chosen) == (Action.CANCEL, job(1).id)
     assert view.press("y", board) is None
+    view.press("c", board)
+    snapshot(board, job(2))  # the one that was asked about is gone, and another stands in its place
+    assert (view.press("y", board), view.chosen) == (Action.CANCEL, job(1).id)
 
 
 @pytest.mark.parametrize(

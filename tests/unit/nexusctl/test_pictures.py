@@ -9,12 +9,13 @@ import zlib
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
 from nexusctl.commands import preview
 from nexusctl.commands.session import Session
+from nexusctl.output import sixel
 from nexusctl.output.pictures import Protocol, Room, columns_of, encode_iterm2, encode_kitty, png_size, scale_to
 from nexusctl.output.screen import Screen
 from nexusctl.output.sixel import encode_sixel, png_to_sixel
@@ -67,6 +68,7 @@ def read_sixel(text: str) -> tuple[tuple[int, int], dict[tuple[int, int], tuple[
 
 
 @given(st.binary(max_size=20_000), st.integers(1, 500))
+@example(bytes(20_000), 80)
 def test_kitty_gets_the_content_in_pieces_of_at_most_4096(content: bytes, columns: int) -> None:
     text = encode_kitty(content, columns)
     keys, found = read_kitty(text)
@@ -121,6 +123,12 @@ def bomb(width: int, height: int) -> bytes:
 )
 def test_what_is_no_png_or_a_bad_one_becomes_nothing_and_no_error(content: bytes) -> None:
     assert png_to_sixel(content, 1.0) is None
+
+
+def test_a_picture_too_large_for_the_memory_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sixel, "DECODED_MAX_PIXELS", 27)
+    assert png_to_sixel(png((4, 7)), 1.0) is None
+    assert png_to_sixel(png((9, 3)), 1.0) is not None
 
 
 def test_the_size_stands_in_the_header() -> None:
