@@ -28,7 +28,7 @@ def run(
     from nexusctl.output.templates import fields_of
     from nexusd.contract.assets import Asset
 
-    session: Session = context.obj
+    session: Session = context.obj.without_preview() if no_preview else context.obj
     screen = session.screen()
     form = choose_form(fields_of(Asset) if template else None, as_json=as_json, template=template)
     with session.connect(screen) as nexus:
@@ -39,7 +39,7 @@ def run(
 
         call = calls.get_asset(nexus.company, name_asset(nexus, screen, asset))
         shown = Answering(nexus, screen, form).answer(call, format_asset)
-        if form.is_for_people and not no_preview:
+        if form.is_for_people:
             from nexusctl.commands.preview import show_preview_of
 
             show_preview_of(session, nexus, screen, shown)

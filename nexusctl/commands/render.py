@@ -61,7 +61,7 @@ def run(
     from nexusctl.errors import UsageError
     from nexusctl.output.screen import Screen
 
-    session: Session = context.obj
+    session: Session = context.obj.without_preview() if no_preview else context.obj
     screen = Screen(quiet=quiet)
     check_file(file)
     kind = infer_kind(file, job_type)
@@ -77,11 +77,7 @@ def run(
         job_input = _prepare(nexus, kind, source, wanted, file, references)
         submission = make_submission(kind.job_type, job_input, given)
         job = _submit_and_follow(session, nexus, screen, submission, title=Path(file).name)
-        done = _finish(session, nexus, screen, job, target, as_json=as_json)
-        if target.path is not None and not as_json and not no_preview:
-            from nexusctl.commands.preview import show_preview
-
-            show_preview(session, nexus, screen, done.assets, done.result_asset_id)
+        _finish(session, nexus, screen, job, target, as_json=as_json)
 
 
 def _find_references(kind: "Kind", source: str, file: str, screen: "Screen") -> "References":
@@ -161,8 +157,8 @@ def _submit_and_follow(
 
 def _finish(
     session: "Session", nexus: "Nexus", screen: "Screen", ended: "JobSummary", target: "Target", *, as_json: bool
-) -> "Job":
-    """Write the result, and print where it is, or the job. Return the job."""
+) -> None:
+    """Write the result, and print where it is, or the job."""
     from nexusctl.client import calls
     from nexusctl.commands.following import require_done
     from nexusctl.errors import JobNotDone
@@ -183,7 +179,10 @@ def _finish(
     others = [asset for asset in job.assets if asset.id != ended.result_asset_id]
     if others:
         screen.note(f"{len(others)} more made by the same job; see: {session.suggest('show', ended.id)}")
-    return job
+    if target.path is not None and not as_json:
+        from nexusctl.commands.preview import show_preview
+
+        show_preview(session, nexus, screen, job.assets, job.result_asset_id)
 
 
 def _save(session: "Session", nexus: "Nexus", asset_id: str, target: "Target") -> None:

@@ -34,7 +34,7 @@ def run(
     from nexusctl.output.templates import fields_of
     from nexusd.contract.jobs import Job
 
-    session: Session = context.obj
+    session: Session = context.obj.without_preview() if no_preview else context.obj
     screen = session.screen()
     form = choose_form(fields_of(Job) if template else None, as_json=as_json, template=template)
     with session.connect(screen) as nexus:
@@ -47,7 +47,7 @@ def run(
         shown = Answering(nexus, screen, form).answer(
             call, lambda found, style: format_job(found, style, with_input=with_input)
         )
-        if form.is_for_people and not no_preview:
+        if form.is_for_people:
             from nexusctl.commands.preview import show_preview
 
             show_preview(session, nexus, screen, shown.assets, shown.result_asset_id)

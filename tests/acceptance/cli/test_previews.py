@@ -58,8 +58,8 @@ def test_a_job_is_shown_by_its_png_and_a_render_by_its_result(shared: Home) -> N
 
 def test_terminals_that_cannot_and_pipes_get_nothing(shared: Home) -> None:
     asset = shared.result("asset", "put", str(shared.file("a.png", png())))["id"]
-    for variables in ({}, {"TERM": "xterm-kitty", "TMUX": "/tmp/x,1,0"}, {"TERM": "xterm-kitty", "NEXUSCTL_PREVIEW": "never"}):
-        _, text = shared.run_in_terminal("asset", "show", asset, **variables)
+    for term, tmux, setting in (("xterm", "", "auto"), ("xterm-kitty", "/tmp/x,1,0", "auto"), ("xterm-kitty", "", "never")):
+        _, text = shared.run_in_terminal("asset", "show", asset, TERM=term, TMUX=tmux, NEXUSCTL_PREVIEW=setting)
         assert not PICTURE.search(text)
     done = shared.run("asset", "show", asset, TERM="xterm-kitty", NEXUSCTL_PREVIEW="kitty")
     assert (done.returncode, "\x1b" in done.stdout) == (0, False)
