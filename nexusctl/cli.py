@@ -39,6 +39,7 @@ VERBS: Final = (
     "watch",
     "wait",
     "events",
+    "top",
     "open",
     "cancel",
     "retry",
