@@ -36,6 +36,7 @@ from nexusd.service.asset_retention import Retention, RetentionRules, look_after
 from nexusd.service.assets import AssetService
 from nexusd.service.backups import DATABASE_NAME, BackupService
 from nexusd.service.companies import CompanyService
+from nexusd.service.doctor import DoctorService
 from nexusd.service.feed import Feed
 from nexusd.service.jobs import JobService
 from nexusd.service.logs import LogService
@@ -300,6 +301,7 @@ def _make_services(
             settings.state_directory,
             requests_open=lambda: activity.requests_open,
         ),
+        doctor=DoctorService(settings.state_directory / DATABASE_NAME, workshop.room),
     )
 
 

@@ -255,9 +255,10 @@ def collect_garbage(*, dry_run: bool) -> Call[CollectionReport]:
     )
 
 
-def verify_storage(*, after: str | None = None) -> Call[VerificationPage]:
-    """Read some of what is stored anew, and tell what is wrong with it."""
-    return Call("GET", "/v1/storage/verify", VerificationPage, params=_given({"after": after}), is_long=True)
+def verify_storage(*, after: str | None = None, quick: bool = False) -> Call[VerificationPage]:
+    """Read some of what is stored anew, or quickly compare sizes, and tell what is wrong with it."""
+    params = _given({"after": after, "quick": "true" if quick else None, "limit": 500 if quick else None})
+    return Call("GET", "/v1/storage/verify", VerificationPage, params=params, is_long=True)
 
 
 def list_companies(*, limit: int | None = None, cursor: str | None = None) -> Call[CompanyList]:
