@@ -1,7 +1,7 @@
 """The program `nexusctl`.
 
-Owns the very first and last moments: streams that can print anything, the cheap answer to `version`, completions, an interrupt while
-modules are being imported, and a standard output that went away. Everything else is `cli`.
+Owns the very first and last moments: streams that can print anything, the cheap answer to `version`, completions, an interrupt
+while modules are being imported, and a standard output that went away. Everything else is `cli`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What may stand where the cursor is: the hidden verb `nexusctl __complete SHELL WORD…`, which the scripts of shells run.
 
-Owns the reading of an unfinished command line and the form of the answer. What verbs and options there are is asked of the verbs
-themselves; what an argument is, is told by its name in the help (`JOB`, `COMPANY`, …); the values are `candidates`'.
+Owns the reading of an unfinished command line and the form of the answer. What verbs and options there are is asked of the
+verbs themselves; what an argument is, is told by its name in the help (`JOB`, `COMPANY`, …); the values are `candidates`'.
 
 Invariant: never an error, never a word on standard error, never a daemon started.
 """
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def answer(shell: str, words: Sequence[str]) -> list[str]:
-    """Return the lines that the scripts read: what kind of answer it is, then the words. The program's name is the first word."""
+    """Return the lines that the scripts read: what kind of answer it is, then the words. The first word is the program's name."""
     *done, current = words[1:]
     wanted = read(done, current)
     if wanted.kind in (FILES, DIRECTORIES):

@@ -1,6 +1,6 @@
 """What a daemon would start with, found out without starting one: `nexusd --check`.
 
-Reads the settings and looks at the disk. Makes nothing, opens nothing, imports no framework.
+Reads the settings and looks at the disk. Makes nothing, opens nothing.
 """
 
 from __future__ import annotations

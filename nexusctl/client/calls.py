@@ -20,12 +20,13 @@ from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.backups import Backup
 from nexusd.contract.base import Answer
 from nexusd.contract.companies import Company, CompanyCreation, CompanyList
+from nexusd.contract.doctor import Examination
 from nexusd.contract.jobs import BatchAccepted, BatchSubmission, CancelAnswer, Job, JobAccepted, JobList, JobSubmission
 from nexusd.contract.logs import LogPage
 from nexusd.contract.pauses import QueueState
 from nexusd.contract.problems import Problem
 from nexusd.contract.source_tasks import SourceTask
-from nexusd.contract.status import Health, Status
+from nexusd.contract.status import Health, RendererList, Status
 from nexusd.contract.storage import CollectionReport, VerificationPage
 from nexusd.contract.why import Why
 
@@ -302,6 +303,16 @@ def back_up(directory: str, key: str) -> Call[Backup]:
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     body = json.dumps({"directory": directory}).encode()
     return Call("POST", "/v1/backup", Backup, headers=headers, body=body, is_long=True)
+
+
+def list_renderers() -> Call[RendererList]:
+    """What the daemon can render."""
+    return Call("GET", "/v1/renderers", RendererList)
+
+
+def examine(timeout_seconds: float) -> Call[Examination]:
+    """Whether the database is sound, as far as that can be told in that time, and how full the disk is."""
+    return Call("GET", "/v1/doctor", Examination, params={"timeout": f"{timeout_seconds:.3f}"}, is_long=True)
 
 
 def status() -> Call[Status]:

@@ -1,6 +1,7 @@
 """The values that a word of a command line may have, by kind: jobs, assets, companies, … of the daemon that runs.
 
-Owns the time that may pass: what has not come `LONGEST_SECONDS` after the start of this process is done without. Starts no daemon.
+Owns the time that may pass: what has not come `LONGEST_SECONDS` after the start of this process is done without. Starts no
+daemon.
 """
 
 from __future__ import annotations

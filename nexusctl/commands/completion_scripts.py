@@ -45,7 +45,8 @@ _nexusctl() {
 if [[ $funcstack[1] == _nexusctl ]]; then _nexusctl "$@"; else compdef _nexusctl nexusctl; fi
 """
 
-FISH: Final = r"""# fish completion of nexusctl. To have it in every shell: nexusctl completion fish > ~/.config/fish/completions/nexusctl.fish
+FISH: Final = r"""# fish completion of nexusctl. To have it in every shell:
+#   nexusctl completion fish > ~/.config/fish/completions/nexusctl.fish
 function __nexusctl_complete
     set -l before (commandline -opc)
     set -l current (commandline -ct)

@@ -2,8 +2,8 @@
 
 Owns the look at a live file. Leaves out copies, which are checked as they are made (`copies`). Everything blocks.
 
-Invariants: nothing is written, nothing is checkpointed, and nobody waits for it. It ends at its deadline: meanwhile the WAL cannot
-be taken over from its start, so it must not be long.
+Invariants: nothing is written, nothing is checkpointed, and nobody waits for it. It ends at its deadline: meanwhile the WAL
+cannot be taken over from its start, so it must not be long.
 
 Source: https://www.sqlite.org/pragma.html#pragma_integrity_check.
 """
@@ -42,7 +42,9 @@ def examine(path: Path, seconds: float, is_cancelled: Callable[[], bool]) -> Dat
         return is_over
 
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_SECONDS)
+        ) as connection:
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             revision, latest = _read_marks(connection)
             connection.set_progress_handler(stop, STEP_INSTRUCTIONS)

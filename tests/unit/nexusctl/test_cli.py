@@ -89,6 +89,7 @@ def test_every_error_has_its_exit_code() -> None:
         "JobLost": 1,
         "NotDrained": 1,
         "AssetsDamaged": 1,
+        "Unhealthy": 1,
         "TimedOut": 124,
         "Interrupted": 130,
     }
