@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def answer(shell: str, words: Sequence[str]) -> list[str]:
-    """Return the lines that the scripts read: what kind of answer it is, then the words. The first word is the program's name."""
+    """Return the lines that the scripts read: what kind of answer it is, then the words. The program's name comes first."""
     *done, current = words[1:]
     wanted = read(done, current)
     if wanted.kind in (FILES, DIRECTORIES):

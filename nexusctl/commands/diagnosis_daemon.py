@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nexusctl.client.nexus import Nexus
     from nexusd.contract.doctor import Check, Examination
     from nexusd.contract.status import Status
+    from nexusd.contract.storage import Finding
 
 EXAMINATION_SECONDS: Final = 20.0
 CLOCK_TOLERANCE: Final = timedelta(minutes=1)
@@ -100,7 +101,8 @@ def compare_files(nexus: Nexus | None, *, deep: bool) -> Iterator[Check]:
     if nexus is None:
         yield skipped(name, NEEDS_DAEMON)
         return
-    checked, found, after = 0, [], None
+    checked, after = 0, None
+    found: list[Finding] = []
     while True:
         page = nexus.call(calls.verify_storage(after=after, quick=not deep))
         checked, found, after = checked + page.checked, found + page.findings, page.next_after
