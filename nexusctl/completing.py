@@ -49,9 +49,11 @@ def answer(shell: str, words: Sequence[str]) -> list[str]:
     """Return the lines that the scripts read: what kind of answer it is, then the words. The program's name comes first."""
     *done, current = words[1:]
     wanted = read(done, current)
-    if wanted.kind in (FILES, DIRECTORIES):
-        return [wanted.kind]
     typed = current[len(wanted.before) :]
+    if wanted.kind in (FILES, DIRECTORIES):
+        kept, at, _ = typed.rpartition("@") if wanted.kind == FILES else ("", "", "")
+        before = wanted.before + kept + at
+        return [wanted.kind, before[_replaced_from(current) :] if shell == "bash" else before, current[len(before) :]]
     found = wanted.words if wanted.kind is None else find_candidates(Question(wanted.kind, typed, cli.given_in(done)))
     fitting = [Candidate(wanted.before + each.word, each.about) for each in found if each.word.startswith(typed)]
     return [WORDS, *(_line(shell, each, current) for each in fitting)]
@@ -135,9 +137,14 @@ def _verbs_below(before: str) -> Iterator[Candidate]:
 
 def _line(shell: str, candidate: Candidate, current: str) -> str:
     """Return a candidate as the shell's script wants it."""
-    if shell == "bash":  # it puts the word in place of what comes after the last of these
-        return candidate.word[max(current.rfind("="), current.rfind(":")) + 1 :]
+    if shell == "bash":
+        return candidate.word[_replaced_from(current) :]
     word = candidate.word.replace("\\", "\\\\").replace(":", "\\:") if shell == "zsh" else candidate.word
     if not candidate.about:
         return word
     return f"{word}{':' if shell == 'zsh' else chr(9)}{candidate.about}"
+
+
+def _replaced_from(current: str) -> int:
+    """Return from where on bash replaces a word: after the last `=` or `:`, or with the last `@`."""
+    return max(current.rfind("=") + 1, current.rfind(":") + 1, current.rfind("@"), 0)

@@ -1,7 +1,8 @@
 """The scripts of `nexusctl completion`, one for each shell.
 
 Each hands the words up to the cursor to `nexusctl __complete SHELL` and gets lines: first what is to be completed (`words`,
-`files` or `directories`), then the words. Names of files are the shell's own business. Nothing is ever printed to the terminal.
+`files` or `directories`), then the words. Names of files are the shell's own business: it is told what of the word stands
+before the name, as in `--out=` or `@`, and the name so far. Nothing is ever printed to the terminal.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ _nexusctl() {
                 COMPREPLY+=("$line")
                 [[ $line == *= || $line == */ ]] && compopt -o nospace 2>/dev/null
             done ;;
-        files) compopt -o default 2>/dev/null ;;
+        files)
+            if [[ ${lines[1]-} == *@* ]]; then
+                mapfile -t COMPREPLY < <(compgen -P "${lines[1]}" -f -- "${lines[2]-}")
+            else
+                compopt -o default 2>/dev/null
+            fi ;;
         directories) compopt -o dirnames 2>/dev/null ;;
     esac
     return 0
@@ -38,8 +44,8 @@ _nexusctl() {
     lines=("${(@f)$("$program" __complete zsh "${(@Q)words[1,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null </dev/null)}")
     case $lines[1] in
         words) shift lines; (( $#lines )) && _describe -V -t nexusctl nexusctl lines ;;
-        files) compset -P '*[=@]'; _files ;;
-        directories) compset -P '*='; _files -/ ;;
+        files) [[ -n $lines[2] ]] && compset -P "${(b)lines[2]}"; _files ;;
+        directories) [[ -n $lines[2] ]] && compset -P "${(b)lines[2]}"; _files -/ ;;
     esac
 }
 if [[ $funcstack[1] == _nexusctl ]]; then _nexusctl "$@"; else compdef _nexusctl nexusctl; fi
@@ -58,9 +64,13 @@ function __nexusctl_complete
             set -e lines[1]
             string join \n -- $lines
         case files
-            __fish_complete_path $current
+            for name in (__fish_complete_path "$lines[3]")
+                echo -- "$lines[2]$name"
+            end
         case directories
-            __fish_complete_directories $current
+            for name in (__fish_complete_directories "$lines[3]" '')
+                echo -- "$lines[2]$name"
+            end
     end
 end
 complete -c nexusctl -f -k -a '(__nexusctl_complete)'
