@@ -46,7 +46,7 @@ class Answer(BaseModel):
 class Request(BaseModel):
     """Something a client says. Unknown fields are refused: a misspelt option must not be lost in silence."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True, extra="forbid")
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
 
 class Query(Request):
