@@ -78,7 +78,13 @@ def test_bash_is_given_what_it_replaces() -> None:
 
 @pytest.mark.parametrize(
     ("done", "verb"),
-    [(["--company", "ls", "show"], "show"), (["asset", "get", "x"], "asset get"), (["asset"], ""), ([], ""), (["asset-get"], "asset-get")],
+    [
+        (["--company", "ls", "show"], "show"),
+        (["asset", "get", "x"], "asset get"),
+        (["asset"], ""),
+        ([], ""),
+        (["asset-get"], "asset-get"),
+    ],
 )
 def test_the_verb_is_found(done: list[str], verb: str) -> None:
     assert find_verb(done) == verb
