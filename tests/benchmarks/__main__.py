@@ -8,7 +8,20 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from tests.benchmarks import assets, batches, cancelling, dispatch, drain, hello, idle, machine, startup, streams, submissions
+from tests.benchmarks import (
+    assets,
+    batches,
+    cancelling,
+    dispatch,
+    drain,
+    hello,
+    idle,
+    machine,
+    startup,
+    streams,
+    submissions,
+    verbs,
+)
 from tests.benchmarks.programs import open_daemon, open_hello, open_scratch
 from tests.benchmarks.report import Line, render_table
 
@@ -28,6 +41,7 @@ BENCHMARKS: Final[dict[str, Callable[[Scratch, int, float], Iterator[Line]]]] = 
     "streams": streams.run,
     "startup": startup.run,
     "idle": idle.run,
+    "verbs": verbs.run,
 }
 
 

@@ -25,6 +25,10 @@ async def path(tmp_path: Path) -> Path:
     return tmp_path / "nexusd.db"
 
 
+def content_of(path: Path) -> bytes:
+    return path.read_bytes()
+
+
 def never() -> bool:
     return False
 
@@ -58,11 +62,15 @@ async def test_rows_that_name_what_is_not_there(path: Path) -> None:
     assert (found.sound, found.problems) == (False, ["row 1 of events names a row of companies that is not there"])
 
 
-async def test_damaged_pages(path: Path) -> None:
+def damage(path: Path) -> None:
     with path.open("r+b") as file:
         for page in range(2, path.stat().st_size // 4096, 3):
             file.seek(page * 4096 + 8)
             file.write(b"\xa5" * 512)
+
+
+async def test_damaged_pages(path: Path) -> None:
+    damage(path)
     found = soundness.examine(path, 10, never)
     assert found.sound is False
     assert found.problems
@@ -85,6 +93,6 @@ async def test_the_look_ends_at_its_time_or_when_nobody_waits(
 
 
 async def test_nothing_is_written(path: Path) -> None:
-    before = path.read_bytes()
+    before = content_of(path)
     soundness.examine(path, 10, never)
-    assert path.read_bytes() == before
+    assert content_of(path) == before
