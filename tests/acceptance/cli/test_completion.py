@@ -7,6 +7,7 @@ import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -164,6 +165,20 @@ def test_completion_keeps_its_time_when_the_daemon_does_not_answer(home: Home) -
             waits.append(measure(home, "show", ""))
             floors.append(measure(home, "show", "--js"))
     assert statistics.median(waits) <= max(0.3, statistics.median(floors) + 0.05)
+
+
+def test_completion_imports_nothing_heavy(home: Home) -> None:
+    submit(home, "t")
+    code = (
+        "import sys\nfrom nexusctl.completing import main\nmain(['fish', 'nexusctl', 'show', ''])\n"
+        "print(*[name for name in ('pydantic.main', 'httpx', 'rich', 'trio') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=home.environment | PATIENT, capture_output=True, text=True, check=True
+    )
+    words, job, heavy = done.stdout.splitlines()
+    assert (words, heavy) == ("words", "")
+    assert "diagram, " in job
 
 
 def measure(home: Home, *words: str) -> float:

@@ -177,6 +177,7 @@ BAD_QUERIES: Final[dict[str, list[str]]] = {
     "inline": ["", "perhaps", "2"],
     "download": ["", "perhaps", "2"],
     "dryRun": ["", "perhaps", "2"],
+    "quick": ["", "perhaps", "2"],
     "types": ["", "content_job", "content_job.vanished"],
     "snapshot": ["", "all", "ACTIVE", "true"],
     "timeout": ["", "-1", "600.1", "x", "nan", "inf", "1e9", "30s"],
