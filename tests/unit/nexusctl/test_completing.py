@@ -34,6 +34,7 @@ def test_every_verb_and_its_options_are_completed(verb: str) -> None:
         (["--color", "never", "ls", "--time", ""], ["words", "relative", "iso", "unix"]),
         (["wait", "--a"], ["words", "--all", "--any"]),
         (["ls", "--", "--st"], ["words"]),
+        (["config", "check", "--", "--time="], ["words"]),
         (["submit", "--timeout", ""], ["words"]),
         (["completion", "z"], ["words", "zsh"]),
         (["completion", "zsh", ""], ["words"]),

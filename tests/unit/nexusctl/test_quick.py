@@ -67,7 +67,7 @@ def test_an_answer_in_any_number_of_pieces(folder: Path, pieces: list[bytes]) ->
         b"",
         HEAD + b"hel",
         HEAD.replace(b"200", b"404") + b"hello",
-        HEAD.replace(b"Content-Length: 5", b"Transfer-Encoding: chunked") + b"hello",
+        HEAD.replace(b"Content-Length: 5", b"Transfer-Encoding: chunked\r\nContent-Length: 5") + b"hello",
         HEAD.replace(b": 5", b": five") + b"hello",
         HEAD.replace(b"Content-Length: 5\r\n", b"") + b"hello",
         b"\xff" * 100,
