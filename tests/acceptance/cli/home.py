@@ -158,6 +158,10 @@ class Home:
         """End the daemon as a crash would, and wait until it is gone."""
         _end(self.daemon_pid(), signal.SIGKILL)
 
+    def stop_daemon(self) -> None:
+        """End the daemon in order, and wait until it is gone."""
+        _end(self.daemon_pid(), signal.SIGTERM)
+
     def close(self) -> None:
         """End the daemons of this desktop."""
         for pid in self._daemons():
