@@ -62,7 +62,7 @@ def centre_labels(tree: Element) -> None:
 
 
 def settle_boxes(tree: Element) -> None:
-    """Put the kind of each box of C4 in its middle, and lift the description. The texts are: kind, name, others, description."""
+    """Put the kind of each box of C4 in its middle, and lift the description: the first and the last of its texts."""
     for group in tree.iter(f"{{{SVG}}}g"):
         texts = group.findall(f"{{{SVG}}}text")
         if group.get("class") != "person-man" or len(texts) < 2:

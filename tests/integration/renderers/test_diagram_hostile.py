@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nexusd.domain.caps import Caps
-from nexusd.domain.reasons import ErrorCode
-from nexusd.domain.states import JobStatus
+from nexusd.domain.states import ErrorCode, JobStatus
 from nexusd.renderers.diagram import DIAGRAM, DiagramInput
 from nexusd.renderers.engines import d2
 from nexusd.renderers.engines.drawing import Style, draw
@@ -101,3 +100,9 @@ TEXTS = {
 @pytest.mark.parametrize("name", TEXTS)
 def test_what_is_no_edge_is_not_counted(name: str) -> None:
     d2.check_source(TEXTS[name], 1)
+
+
+@pytest.mark.parametrize("source", ['digraph { "x\x01y" }', 'digraph { "x\uffffy" }'])
+def test_a_character_that_no_svg_can_hold_is_invalid_input(tmp_path: Path, source: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^diagram.dot: the source holds a control character"):
+        draw("dot", source, tmp_path)
