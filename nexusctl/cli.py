@@ -174,7 +174,7 @@ def _globals(
     profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help="A profile of the configuration.")] = None,
     timeout: Annotated[
         str | None,
-        typer.Option("--timeout", metavar="SECONDS", help="How long a daemon may be away or busy; default 30."),
+        typer.Option("--timeout", metavar="SECONDS", help="How long a daemon may be away, busy or silent; default 30."),
     ] = None,
     time: Annotated[str | None, typer.Option("--time", metavar="STYLE", help="relative, iso or unix.")] = None,
     color: Annotated[str | None, typer.Option("--color", metavar="WHEN", help="auto, always or never.")] = None,

@@ -1,4 +1,4 @@
-"""Every way nexusctl ends other than well, as one tree; each class owns its exit code.
+"""Every way nexusctl, and whoever uses it as a library, ends other than well, as one tree; each class owns its exit code.
 
 NexusctlError
 ├── UsageError     2    the command line, or a file it names, cannot be used; nothing was contacted
@@ -6,21 +6,25 @@ NexusctlError
 ├── Unreachable    3    no daemon answers, or one that must not be trusted does
 ├── Refused        4    the daemon answered with a problem document
 ├── BadAnswer      4    the daemon answered something that is not this protocol
-├── JobNotDone     1    the job failed or was cancelled
+├── JobNotDone     1    the job failed or was cancelled; `job` is that job
 ├── JobLost        1    the job is done, but its result cannot be written
 ├── NotDrained     1    the pause was lifted while jobs still ran
 ├── AssetsDamaged  1    assets have no whole file in the store
-├── TimedOut     124    what was waited for has not come in time
+├── TimedOut     124    what was waited for has not come in the time that was given; a TimeoutError too
 └── Interrupted  130    Ctrl-C; what was submitted goes on
 
 Owns no printing: `cli` prints `str(error)` as the line that says what, and `hint` as the line that says what to do. `slug` is a
-stable name for scripts and bug reports, shown with --verbose.
+stable name for scripts and bug reports, shown with --verbose. What is wrong with a file of the caller's is an OSError, as ever;
+errors of the HTTP client beneath get no further than `client.driver`.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from nexusd.contract.jobs import Job
 
 
 class ExitCode(IntEnum):
@@ -100,9 +104,10 @@ class JobNotDone(NexusctlError):
 
     exit_code = ExitCode.NOT_DONE
 
-    def __init__(self, message: str, *, slug: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, slug: str, hint: str | None = None, job: Job | None = None) -> None:
         super().__init__(message, hint=hint)
         self.slug = slug
+        self.job = job
 
 
 class JobLost(NexusctlError):

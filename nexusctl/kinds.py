@@ -1,7 +1,7 @@
 """What can be rendered by name: which job type a file is for, what its name implies, and the formats that it can become.
 
-Owns what follows from names and from the daemon's list of renderers, pure. What is said to whom when a name tells nothing is
-`commands.source`'s.
+Owns what follows from names and from the daemon's list of renderers, pure. What is said when a name tells nothing is
+`client.material`'s.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ LANGUAGES: Final = {
 EXTENSIONS: Final = {extension: job_type for job_type, family in FAMILIES.items() for extension in family.extensions}
 ALIASES: Final = {".jpeg": ".jpg", ".tif": ".tiff", ".htm": ".html"}
 """Other names of what is made."""
+TEXT_TYPES: Final = frozenset(job_type for job_type, family in FAMILIES.items() if not family.is_picture)
+"""The built-in job types whose sources must be texts."""
 TEXT: Final = "text/plain; charset=utf-8"
 CONTENT_TYPES: Final = {"markdown": "text/markdown; charset=utf-8"}
 """Of sources that are texts."""
@@ -57,6 +59,16 @@ class Kind:
     def content_type(self) -> str:
         """The type of a source that is a text."""
         return CONTENT_TYPES.get(self.language, TEXT)
+
+    @property
+    def default_format(self) -> str | None:
+        """The format that one would expect, where there is one."""
+        return next(iter(self.formats), None) if self.has_default else None
+
+    @property
+    def called(self) -> str:
+        """The job type with its article."""
+        return f"{'an' if self.job_type[0] in 'aeiou' else 'a'} {self.job_type}"
 
     def find_format(self, extension: str) -> str | None:
         """Return the format of a result with this extension, or of this name; None when there is none."""

@@ -23,6 +23,8 @@ from starlette.routing import Route
 from nexusctl import cli
 from nexusctl import errors as nexusctl_errors
 from nexusctl.client.frames import ABOUT_THE_STREAM, JOB
+from nexusctl.client.methods import operation, stream
+from nexusctl.client.operations import Operations
 from nexusctl.commands.settings import KEYS
 from nexusd.api.app import ROUTERS
 from nexusd.api.problems import STATUS
@@ -46,6 +48,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 FIRST_SCREEN_LINES = 20
+LOWER_METHODS = {"call", "send", "prepare", "list_jobs", "queue", "pause_queue", "resume_queue"}
+"""What the library has for the verbs of nexusctl."""
 INPUTS: dict[str, type[BaseModel]] = {**{spec.job_type: spec.input_model for spec in BUILT_IN}, "slides": Slide}
 TOLD_IN_PROSE = {"language", "source", "files", "format", "slides"}
 SETTLED_LATER: dict[tuple[str, str], Any] = {
@@ -337,6 +341,38 @@ def test_nexusctl_examples_run_as_written(home: Path, environment: dict[str, str
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     assert (work / "architecture.svg").read_text().lstrip().startswith("<")
     assert (work / "readme.pdf").read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.slow
+def test_python_examples_run_as_written(home: Path, environment: dict[str, str]) -> None:
+    work = home / "project"
+    shutil.copytree(ROOT / ".readme", work / ".readme")
+    programs = re.findall(r"^```python\n(.*?)^```$", section("Library"), re.MULTILINE | re.DOTALL)
+    said = []
+    for program in programs:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), f"{program}\n{done.stdout}{done.stderr}"
+        said.append(done.stdout)
+    assert (work / "architecture.png").read_bytes() == (work / "copy.png").read_bytes()
+    assert (work / "hello.pdf").read_bytes().startswith(b"%PDF-")
+    assert said[0].startswith("architecture.png ")
+    assert said[2].startswith("invalid_input ")
+
+
+def test_library_names_every_method() -> None:
+    text = section("Library")
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    told = set(re.findall(r"nexus\.(\w+)\(", text)) | set(quoted(prose))
+    methods = {name for name, found in vars(Operations).items() if isinstance(found, operation | stream)}
+    assert methods - told == LOWER_METHODS
 
 
 @pytest.mark.slow

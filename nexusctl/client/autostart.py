@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -66,16 +67,18 @@ class Starter:
         self._timeout_seconds = timeout_seconds
         self._log = _Log(path.parent)
         self._pid: int | None = None  # of the daemon that we started
+        self._starting = threading.Lock()  # tasks of an asynchronous client lose the daemon together, each in a thread
 
     def ensure(self) -> None:
         """Return when a daemon answers. Raises UsageError, or Unreachable when there is none and none may or can be started."""
         check_path(self._path)
         check_owner(self._path)
-        if is_answering(self._path):
-            return
-        if not self._allowed:
-            raise not_running(self._path)
-        self._start()
+        with self._starting:
+            if is_answering(self._path):
+                return
+            if not self._allowed:
+                raise not_running(self._path)
+            self._start()
 
     def revive(self, silent_seconds: float) -> bool:
         """Start a daemon in place of one that died `silent_seconds` ago. Return whether there is a new one.
@@ -86,12 +89,13 @@ class Starter:
         not take the socket from under a unit that is restarting.
         """
         check_owner(self._path)
-        if not self._allowed or is_answering(self._path):
-            return False
-        if self._pid is None and silent_seconds < SUPERVISOR_GRACE_SECONDS:
-            return False
-        self._start()
-        return True
+        with self._starting:
+            if not self._allowed or is_answering(self._path):
+                return False
+            if self._pid is None and silent_seconds < SUPERVISOR_GRACE_SECONDS:
+                return False
+            self._start()
+            return True
 
     def _start(self) -> None:
         deadline = time.monotonic() + self._timeout_seconds

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from nexusctl.client.bodies import Body
 from nexusctl.errors import BadAnswer, Refused, UsageError
 from nexusd.contract.assets import Asset, AssetList
 from nexusd.contract.backups import Backup
@@ -30,12 +31,11 @@ from nexusd.contract.storage import CollectionReport, VerificationPage
 from nexusd.contract.why import Why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
-UPLOAD_CHUNK_BYTES: Final = 64 * 1024
 ALL_EVENTS_PATH: Final = "/v1/events"
 _ERROR_STATUS: Final = 400
 _SHOWN_BYTES: Final = 200
@@ -47,7 +47,7 @@ class Nothing(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[AnswerT]):
-    """One request and the model of its answer. `body` is bytes, or a file that is opened anew each time it is sent.
+    """One request and the model of its answer. `body` is bytes, or a body that is read from its beginning each time it is sent.
 
     `is_long`: nobody knows how long the answer takes, so it is waited for.
     """
@@ -57,12 +57,8 @@ class Call(Generic[AnswerT]):
     answer: type[AnswerT]
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | Path | None = None
+    body: bytes | Body | None = None
     is_long: bool = False
-
-    def content(self) -> bytes | Iterator[bytes] | None:
-        """Return what to send now."""
-        return self.body if self.body is None or isinstance(self.body, bytes) else _chunks(self.body)
 
     def parse(self, body: bytes) -> AnswerT:
         """Read the answer. Raises BadAnswer when it is not what the contract says."""
@@ -183,7 +179,7 @@ def company_events_path(company: str) -> str:
 
 def upload_asset(
     company: str,
-    body: bytes | Path,
+    body: bytes | Path | Body,
     *,
     filename: str,
     content_type: str,
@@ -192,7 +188,8 @@ def upload_asset(
 ) -> Call[Asset]:
     """Store a file, among the attachments if nothing else is said."""
     params = _given({"namespace": namespace, "filename": filename, "sourceTaskId": source_task_id})
-    return Call("POST", _assets(company), Asset, params=params, headers={"Content-Type": content_type}, body=body)
+    sent = body if isinstance(body, bytes | Body) else Body(body)
+    return Call("POST", _assets(company), Asset, params=params, headers={"Content-Type": content_type}, body=sent)
 
 
 def find_assets(company: str, *, sha256: str) -> Call[AssetList]:
@@ -340,12 +337,6 @@ def _path(*segments: str) -> str:
 
 def _given(params: Mapping[str, str | int | None]) -> dict[str, str]:
     return {name: str(value) for name, value in params.items() if value is not None}
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(UPLOAD_CHUNK_BYTES):
-            yield chunk
 
 
 def _seconds(text: str | None) -> float | None:

@@ -24,18 +24,10 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Add a company and print its id. It is there for good: companies are neither renamed nor deleted."""
-    from pydantic import ValidationError
-
-    from nexusctl.errors import UsageError
+    from nexusctl.client.submitting import make_company
     from nexusctl.output.forms import Form
-    from nexusd.contract.companies import CompanyCreation
 
-    given = {"slug": slug} if name is None else {"slug": slug, "name": name}
-    try:
-        creation = CompanyCreation(**given)
-    except ValidationError as error:
-        reasons = [f"{each['loc'][0]}: {each['msg']}" for each in error.errors(include_url=False)]
-        raise UsageError(f"there can be no company {slug}", hint="\n".join(reasons)) from None
+    creation = make_company(slug, name)
     session: Session = context.obj
     screen = session.screen(quiet=quiet)
     with session.connect(screen) as nexus:

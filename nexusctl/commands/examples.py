@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nexusctl.commands.given import merge
+from nexusctl.client.material import Material, merge
 from nexusctl.commands.render import Plan, Wish
 from nexusctl.errors import UsageError
 from nexusctl.kinds import kind_of
@@ -58,7 +58,7 @@ def make_plan(renderer: Renderer, name: str, wish: Wish) -> Plan:
     else:
         target = Target(Path(wish.out))
     target.check()
-    return Plan(renderer.job_type, job_input, target, name)
+    return Plan(Material(renderer.job_type, job_input, name=name), target)
 
 
 def format_examples(renderers: Sequence[Renderer], job_type: str | None, style: Style) -> str:

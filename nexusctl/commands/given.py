@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nexusctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 
 def parse_given(assignments: Iterable[str]) -> dict[str, Any]:
@@ -37,15 +37,6 @@ def parse_value(text: str) -> Any:
         return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return text
-
-
-def merge(fields: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields with the given ones in their place; objects are merged."""
-    merged = dict(fields)
-    for key, value in given.items():
-        before = merged.get(key)
-        merged[key] = merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def _refuse_constant(name: str) -> NoReturn:

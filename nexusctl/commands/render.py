@@ -1,6 +1,6 @@
 """`nexusctl render`: a file in, the finished asset out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,15 +11,13 @@ from nexusctl.commands.options import Json, Quiet, SourceTask
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from nexusctl.client.material import Material
     from nexusctl.client.nexus import Nexus
     from nexusctl.commands.session import Session
     from nexusctl.kinds import Kind
     from nexusctl.output.files import Target
     from nexusctl.output.screen import Screen
     from nexusd.contract.jobs import JobSubmission, JobSummary
-
-LANGUAGES_OF_FILES = {"document": "markdown", "chart": "vega-lite", "video": "storyboard"}
-"""Where neither name nor option tells the language: what files such a source may refer to."""
 
 SHORT_HELP = "Render a file and write the result."
 EXAMPLES = (
@@ -45,15 +43,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is sent, and where the result goes; nothing is uploaded yet. `input` holds all but the source and its files."""
+    """What is rendered, and where the result goes; nothing is uploaded yet."""
 
-    job_type: str
-    input: "Mapping[str, Any]"
+    material: "Material"
     target: "Target"
-    title: str
-    source: str | bytes | Path | None = None
-    content_type: str = ""
-    files: "Mapping[str, Path]" = field(default_factory=dict)
 
 
 def run(
@@ -93,22 +86,22 @@ def run(
     Starts a daemon when none answers, sends local files that the source names (pictures, data), follows the job, and prints
     the path of the result. Ctrl-C detaches; the job goes on. `nexusctl renderers` tells what there is to render and to set.
     """
+    from nexusctl.client.submitting import make_submission
     from nexusctl.commands.given import parse_given
-    from nexusctl.commands.submission import make_submission
     from nexusctl.errors import UsageError
-    from nexusctl.output.screen import Screen
 
-    screen = Screen(quiet=quiet)
+    session: Session = context.obj
+    screen = session.screen(quiet=quiet)
     wish = Wish(file, out, result_format, parse_given(assignments or ()))
     of_job = {} if source_task is None else {"source_task_id": source_task}
     make_submission("any", {}, of_job)  # a wrong option is refused before anything is contacted
     if as_json and out == "-":
         raise UsageError("--json and -o - both want standard output", hint="name a file with -o FILE")
     if example is None:
-        _render_file(context.obj, screen, job_type, wish, of_job, as_json=as_json)
+        _render_file(session, screen, job_type, wish, of_job, as_json=as_json)
     else:
         _check_alone(file, result_format)
-        _render_example(context.obj, screen, example, job_type, wish, of_job, as_json=as_json)
+        _render_example(session, screen, example, job_type, wish, of_job, as_json=as_json)
 
 
 def _render_file(
@@ -132,39 +125,27 @@ def _render_file(
 
 def make_plan(kind: "Kind", wish: Wish, screen: "Screen") -> Plan:
     """Return what to do, checked as far as that can be done here. Raises UsageError."""
-    from nexusctl.commands.given import merge
+    from nexusctl.client.material import Material, find_files, merge
     from nexusctl.commands.source import choose_target, infer_format, read_source
 
     set_format = wish.given.get("format")
     wanted = infer_format(kind, wish.format or (set_format if isinstance(set_format, str) else None), wish.out)
     target = choose_target(wish.file, wish.out, kind, wanted)
-    job_input = merge({**kind.fields, **({} if wanted is None else {"format": wanted})}, {**wish.given})
-    if wanted is not None:
-        job_input["format"] = wanted
+    job_input = merge(kind.fields, wish.given) | ({} if wanted is None else {"format": wanted})
     if wish.file is None:
-        return Plan(kind.job_type, job_input, target, kind.job_type)
+        return Plan(Material(kind.job_type, job_input, name=kind.job_type), target)
     source = read_source(wish.file, kind)
-    files = _find_files(kind, source, wish.file, screen)
-    return Plan(kind.job_type, job_input, target, Path(wish.file).name, source, kind.content_type, files)
-
-
-def _find_files(kind: "Kind", source: str | bytes | Path, file: str, screen: "Screen") -> "Mapping[str, Path]":
-    from nexusctl.commands.references import find_references
-
-    if not isinstance(source, str):
-        return {}
-    folder = Path(file).parent if file != "-" else Path()
-    references = find_references(kind.language or LANGUAGES_OF_FILES.get(kind.job_type, ""), source, folder)
-    for line in references.skipped:
+    found = find_files(kind.job_type, job_input, source, Path() if wish.file == "-" else Path(wish.file).parent)
+    for line in found.skipped:
         screen.note(f"not sent along: {line}")
-    return references.files
+    return Plan(Material(kind.job_type, job_input, source, Path(wish.file).name, kind.content_type, found.files), target)
 
 
 def _ask_kind(nexus: "Nexus", file: str | None, job_type: str | None) -> "Kind":
     from nexusctl.client import calls
-    from nexusctl.commands.source import choose_kind
+    from nexusctl.client.material import choose_kind
 
-    return choose_kind(nexus.call(calls.list_renderers()).items, file, job_type)
+    return choose_kind(nexus.call(calls.list_renderers()).items, file or "", job_type, "--type JOB_TYPE")
 
 
 def _check_alone(file: str | None, result_format: str | None) -> None:
@@ -202,35 +183,22 @@ def _render_example(
 
 def _render(session: "Session", nexus: "Nexus", screen: "Screen", plan: Plan, of_job: dict[str, Any], *, as_json: bool) -> None:
     """Upload what must be uploaded, submit, follow, and write the result."""
+    from nexusctl.client.submitting import make_submission
     from nexusctl.commands.results import finish
-    from nexusctl.commands.submission import make_submission
 
-    submission = make_submission(plan.job_type, _prepare(nexus, plan), of_job)
-    job = _submit_and_follow(session, nexus, screen, submission, title=plan.title)
+    submission = make_submission(plan.material.job_type, nexus.prepare(plan.material), of_job)
+    job = _submit_and_follow(session, nexus, screen, submission, title=plan.material.name)
     finish(session, nexus, screen, job, plan.target, as_json=as_json)
-
-
-def _prepare(nexus: "Nexus", plan: Plan) -> dict[str, Any]:
-    from nexusctl.commands.uploads import send_files, send_source
-
-    job_input = dict(plan.input)
-    if plan.source is not None:
-        job_input["source"] = send_source(nexus, plan.source, plan.title, plan.content_type)
-    if plan.files:
-        job_input["files"] = send_files(nexus, plan.files)
-    return job_input
 
 
 def _submit_and_follow(
     session: "Session", nexus: "Nexus", screen: "Screen", submission: "JobSubmission", *, title: str
 ) -> "JobSummary":
-    import uuid
-
     from nexusctl.commands.following import follow
     from nexusctl.errors import Interrupted
 
     try:
-        accepted = nexus.submit(submission, key=str(uuid.uuid4()))
+        accepted = nexus.submit(submission)
     except KeyboardInterrupt:
         hint = f"it may have been submitted; look with: {session.suggest('ls')}"
         raise Interrupted("interrupted while submitting", hint=hint) from None

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # httpx and httpcore import these when they are there, for uses that this program has not: half of what importing httpx costs.
 _NOT_NEEDED: Final = ("trio", "anyio", "h2", "socksio", "httpx._main")
 
+_LEAST_ANSWER_SECONDS: Final = 1.0
+"""What a daemon that is there always has for an answer."""
 _SUGGESTED: Final = ("profile", "socket", "company")
 """The options that say which daemon and whose jobs: a command that is suggested must have them too."""
 
@@ -72,10 +74,12 @@ class Session:
         with _hidden(_NOT_NEEDED):
             import_module("httpcore")  # httpx would import it later, when nothing is hidden any more
             from nexusctl.client.nexus import Nexus
-        from nexusctl.client.patience import PATIENCE_SECONDS, Patience
+        from nexusctl.client.patience import ANSWER_SECONDS, PATIENCE_SECONDS, Patience
 
-        seconds = PATIENCE_SECONDS if self.timeout_seconds is None else self.timeout_seconds
-        patience = Patience(seconds, revive=starter.revive, notice=screen.note)
+        seconds, answer_seconds = PATIENCE_SECONDS, ANSWER_SECONDS
+        if self.timeout_seconds is not None:
+            seconds, answer_seconds = self.timeout_seconds, max(self.timeout_seconds, _LEAST_ANSWER_SECONDS)
+        patience = Patience(seconds, revive=starter.revive, notice=screen.note, answer_seconds=answer_seconds)
         with Nexus(self.socket, self.company, patience=patience) as nexus:
             try:
                 yield nexus

@@ -1,7 +1,7 @@
 """What `render` is asked to render: the file, its kind, the format, and where the result goes.
 
-Owns what is said when a name tells nothing, and the reading of the source. Contacts nothing: every refusal here is a UsageError
-(exit 2). The names themselves are `kinds`'.
+Owns what the command line adds to the library's `material`: standard input and the place of the result. Contacts nothing: every
+refusal here is a UsageError (exit 2). The names themselves are `kinds`'.
 
 The result's default place is beside the source with the format's extension, as d2 and typst do.
 """
@@ -13,63 +13,26 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nexusctl.client import material
+from nexusctl.client.material import choose_format, decode_source
 from nexusctl.errors import UsageError
-from nexusctl.kinds import EXTENSIONS, Kind, find_other_kind, known_types
 from nexusctl.output.files import STDOUT, Target
-from nexusd.contract.families import FAMILIES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from nexusd.contract.status import Renderer
+    from nexusctl.kinds import Kind
 
 STDIN: Final = "-"
-TEXT_TYPES: Final = frozenset(job_type for job_type, family in FAMILIES.items() if not family.is_picture)
-_UTF8_BOM: Final = "\ufeff"
-
-
-def choose_kind(renderers: Sequence[Renderer], file: str | None, forced: str | None) -> Kind:
-    """Return the kind that the daemon's renderers give a file whose name says nothing by itself. Raises UsageError."""
-    kind = find_other_kind(renderers, file or "", forced)
-    if kind is not None:
-        return kind
-    if forced is not None:
-        others = [one.job_type for one in renderers if one.job_type not in FAMILIES]
-        more = f", and of the daemon {', '.join(others)}" if others else ""
-        raise UsageError(f"render knows no type {forced}", hint=f"it knows {known_types()}{more}")
-    known = sorted({*EXTENSIONS, *(extension for one in renderers for extension in one.extensions)})
-    raise UsageError(
-        f"cannot tell what {file} is from its name", hint=f"name it with --type JOB_TYPE, or use one of {' '.join(known)}"
-    )
 
 
 def infer_format(kind: Kind, forced: str | None, out: str | None) -> str | None:
     """Return the result's format: the forced one, else that of the extension of `out`, else the kind's default.
 
-    None where the kind has no formats. Of a picture any is as likely as another: that must be named.
+    None where the kind has no formats. Raises UsageError.
     """
-    if not kind.formats:
-        if forced is not None:
-            raise UsageError(f"{_a(kind.job_type)} has no formats to choose from", hint="leave out --format")
-        return None
-    default = next(iter(kind.formats)) if kind.has_default else None
-    suffix = Path(out).suffix if out is not None and out != STDOUT else ""
+    suffix = Path(out).suffix if out is not None and out != STDOUT and kind.formats else ""
     if forced is None and out is not None and not _is_plain_name(out):
         suffix = suffix if kind.find_format(suffix) else ""  # a device or a folder: its name says nothing
-    wanted, origin = (forced, "--format") if forced is not None else (suffix, f"-o {out}")
-    if not wanted:
-        if default is None:
-            known = ", ".join(kind.formats)
-            raise UsageError("the result's format must be named", hint=f"with -o FILE, or --format and one of {known}")
-        return default
-    found = kind.find_format(wanted)
-    if found is None:
-        shown = wanted.lower().removeprefix(".")
-        raise UsageError(
-            f"{_a(kind.job_type)} cannot be made as {shown} ({origin})",
-            hint=f"choose one of {', '.join(kind.formats)} with --format",
-        )
-    return found
+    return choose_format(kind, forced if forced is not None else suffix or None, "-o FILE, or --format")
 
 
 def choose_target(file: str | None, out: str | None, kind: Kind, result_format: str | None) -> Target:
@@ -84,7 +47,7 @@ def choose_target(file: str | None, out: str | None, kind: Kind, result_format: 
         if file is None or file == STDIN:
             raise UsageError("a source without a file has no name", hint="say where the result goes with -o FILE")
         if not name.removeprefix(stem_of(file, kind)):
-            raise UsageError(f"{_a(kind.job_type)} may be several files", hint="say where they go with -o FOLDER")
+            raise UsageError(f"{kind.called} may be several files", hint="say where they go with -o FOLDER")
         target = Target(Path(file).parent / name)
     elif os.path.isdir(out) or out.endswith("/"):
         target = Target(Path(out, name), folder=Path(out))
@@ -109,10 +72,6 @@ def stem_of(file: str | None, kind: Kind) -> str:
     return name[: -len(kind.extension)] if kind.extension else Path(file).stem
 
 
-def _a(job_type: str) -> str:
-    return f"{'an' if job_type[0] in 'aeiou' else 'a'} {job_type}"
-
-
 def check_file(file: str) -> None:
     """Refuse a source that is not there or not a file. Raises UsageError."""
     if file == STDIN:
@@ -128,28 +87,13 @@ def check_file(file: str) -> None:
 
 
 def read_source(file: str, kind: Kind) -> str | bytes | Path:
-    """Return the text of the source; what is no text as bytes, or where they are. Raises UsageError.
-
-    A source is a text where the kind is a built-in one that takes text, and must then be UTF-8.
-    """
-    if kind.is_picture and file != STDIN:
-        return Path(file)
+    """Return the text of the source; what is no text as bytes, or where they are. Raises UsageError."""
+    if file == STDIN:
+        return decode_source(sys.stdin.buffer.read(), kind, file)
     try:
-        content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        return material.read_source(Path(file), kind)
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from None
-    if kind.is_picture:
-        return content
-    try:
-        return content.decode("utf-8").removeprefix(_UTF8_BOM)
-    except UnicodeDecodeError as error:
-        if kind.job_type not in TEXT_TYPES:
-            return content
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"{file} is not UTF-8 text: byte 0x{content[error.start]:02x} in line {line}",
-            hint=f"convert it first, for example: iconv -f ISO-8859-1 -t UTF-8 {file}",
-        ) from None
 
 
 def _is_plain_name(out: str) -> bool:

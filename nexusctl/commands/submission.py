@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from pydantic import ValidationError
 
+from nexusctl.client.submitting import MANY_KEY_MAX_LENGTH, checked_key, make_submission, reasons_of
 from nexusctl.errors import UsageError
-from nexusd.contract.jobs import BATCH_MAX_BYTES, BATCH_MAX_ITEMS, JobSubmission
+from nexusd.contract.jobs import JobSubmission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 STDIN: Final = "-"
-_KEY_MAX_LENGTH: Final = 250
-"""A number is put behind it for each batch; the daemon takes 255."""
-_BATCH_FILL_BYTES: Final = BATCH_MAX_BYTES * 3 // 4
-"""What is not in the lines, such as escapes, has room in the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +27,6 @@ class Batch:
     submissions: Sequence[JobSubmission]
     key: str | None = None
     is_many: bool = False
-
-    def parts(self) -> Iterator[list[JobSubmission]]:
-        """Yield as many at a time as the daemon takes at once."""
-        part: list[JobSubmission] = []
-        size = 0
-        for submission in self.submissions:
-            bytes_more = len(submission.model_dump_json())
-            if part and (len(part) == BATCH_MAX_ITEMS or size + bytes_more > _BATCH_FILL_BYTES):
-                yield part
-                part, size = [], 0
-            part.append(submission)
-            size += bytes_more
-        if part:
-            yield part
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +41,12 @@ class Fields:
 def read_batch(job_type: str, fields: Fields, given: dict[str, Any], key: str | None) -> Batch:
     """Return one job, or where the job type is `-` or `@FILE` those of its lines. Raises UsageError."""
     if key is not None:
-        check_key(key)
+        checked_key(key, MANY_KEY_MAX_LENGTH)
     if not job_type.startswith((STDIN, "@")):
         return Batch([make_submission(job_type, compose_input(fields), given)], key)
     if fields != Fields(None, [], []):
         raise UsageError("each of many jobs has its own input", hint="leave out --input and the fields, or name a job type")
     return Batch(read_jobs(job_type, given), key, is_many=True)
-
-
-def make_submission(job_type: str, job_input: dict[str, Any], given: dict[str, Any]) -> JobSubmission:
-    """Return the submission; `given` are its other fields. Raises UsageError that names each wrong one."""
-    try:
-        return JobSubmission(job_type=job_type, input=job_input, **given)
-    except ValidationError as error:
-        raise UsageError("the submission is not valid", hint=_reasons(error)) from None
 
 
 def read_jobs(where: str, given: dict[str, Any]) -> list[JobSubmission]:
@@ -88,7 +63,7 @@ def read_jobs(where: str, given: dict[str, Any]) -> list[JobSubmission]:
             try:
                 found.append(JobSubmission.model_validate({**defaults, **document}))
             except ValidationError as error:
-                raise UsageError(f"{name}, line {number}, is no valid job", hint=_reasons(error)) from None
+                raise UsageError(f"{name}, line {number}, is no valid job", hint=reasons_of(error)) from None
     if not found:
         raise UsageError(f"{name} holds no job", hint='a line is a job: {"jobType": …, "input": {…}}')
     return found
@@ -124,14 +99,6 @@ def read_input(text: str) -> dict[str, Any]:
     return _parse_object(where, content, hint)
 
 
-def check_key(key: str) -> None:
-    """Refuse a key that cannot be sent in a header. Raises UsageError."""
-    if not (0 < len(key) <= _KEY_MAX_LENGTH and key.isascii() and key.isprintable() and key == key.strip()):
-        raise UsageError(
-            f"--idempotency-key must be 1 to {_KEY_MAX_LENGTH} printable ASCII characters, without spaces around it"
-        )
-
-
 def _read_value(text: str) -> Any:
     """Return a field's value: the text of a file, JSON, or else the text itself."""
     if text.startswith("@"):
@@ -163,10 +130,6 @@ def _parse_object(where: str, content: bytes, hint: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError(f"{where} holds no JSON object", hint=hint)
     return value
-
-
-def _reasons(error: ValidationError) -> str:
-    return "\n".join(f"{'/'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False))
 
 
 def _refuse_constant(name: str) -> NoReturn:

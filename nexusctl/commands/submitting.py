@@ -6,24 +6,25 @@ Invariant: whatever fails, what was stored before is told: its ids are printed a
 from __future__ import annotations
 
 import json
-import uuid
 from typing import TYPE_CHECKING
 
 from nexusctl.client import calls
+from nexusctl.client.submitting import batches, new_key
 from nexusctl.errors import NexusctlError, Refused
-from nexusd.contract.jobs import BatchSubmission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nexusctl.client.calls import Call
     from nexusctl.client.nexus import Nexus
     from nexusctl.commands.submission import Batch
     from nexusctl.output.screen import Screen
+    from nexusd.contract.jobs import BatchAccepted
 
 
 def submit_all(nexus: Nexus, screen: Screen, batch: Batch, *, as_json: bool, silent: bool) -> list[str]:
     """Submit jobs in their order, print what the daemon answers for each, and return their ids; `silent` prints nothing."""
-    key = batch.key if batch.key is not None else str(uuid.uuid4())
+    key = new_key() if batch.key is None else batch.key
     if not batch.is_many:
         call = calls.submit(nexus.company, batch.submissions[0], key)
         body = nexus.send(call)
@@ -32,17 +33,16 @@ def submit_all(nexus: Nexus, screen: Screen, batch: Batch, *, as_json: bool, sil
             _write(screen, [json.loads(body)], [accepted.job_id], as_json=as_json)
         return [accepted.job_id]
     ids: list[str] = []
-    for number, part in enumerate(batch.parts()):
+    for many in batches(nexus.company, batch.submissions, key):
         try:
-            ids += _submit_part(nexus, screen, BatchSubmission(items=part), f"{key}-{number}", as_json=as_json, silent=silent)
+            ids += _submit_part(nexus, screen, many, as_json=as_json, silent=silent)
         except NexusctlError as error:
             _tell_position(error, len(ids), len(batch.submissions))
             raise
     return ids
 
 
-def _submit_part(nexus: Nexus, screen: Screen, part: BatchSubmission, key: str, *, as_json: bool, silent: bool) -> list[str]:
-    call = calls.submit_batch(nexus.company, part, key)
+def _submit_part(nexus: Nexus, screen: Screen, call: Call[BatchAccepted], *, as_json: bool, silent: bool) -> list[str]:
     body = nexus.send(call)
     ids = [accepted.job_id for accepted in call.parse(body).items]
     if not silent:

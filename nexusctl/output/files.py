@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import stat
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from nexusctl.errors import BadAnswer, JobLost, UsageError
+from nexusctl.replacing import create_beside, open_replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,7 +48,7 @@ class Target:
         if not _is_replaceable(self.path):
             return
         try:
-            descriptor, temporary = _create_beside(self.path)
+            descriptor, temporary = create_beside(self.path)
         except OSError as error:
             raise UsageError(f"cannot write {self.path}: {error.strerror}", hint="name another file with -o FILE") from None
         os.close(descriptor)
@@ -83,7 +83,7 @@ class Target:
             with self.path.open("wb") as file:
                 yield file
         else:
-            with _open_replacing(self.path) as file:
+            with open_replacing(self.path) as file:
                 yield file
 
 
@@ -99,29 +99,6 @@ def _copy_checked(chunks: Iterable[bytes], file: BinaryIO, *, sha256: str, byte_
             f"the asset came damaged: {written} of {byte_size} bytes, or other content than its row says",
             hint="do not use what was written; try `nexusctl asset get` again",
         )
-
-
-@contextmanager
-def _open_replacing(path: Path) -> Iterator[BinaryIO]:
-    final = path.resolve()  # a link stays a link: what it points to is replaced
-    descriptor, temporary = _create_beside(final)
-    try:
-        with open(descriptor, "wb") as file:
-            with suppress(FileNotFoundError):
-                os.fchmod(descriptor, stat.S_IMODE(final.stat().st_mode))
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        temporary.replace(final)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _create_beside(path: Path) -> tuple[int, Path]:
-    """Create an empty file in the folder of `path`, with the mode that a new file gets here."""
-    temporary = path.resolve().parent / f".nexusctl-{secrets.token_hex(8)}.part"
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), temporary
 
 
 def _is_replaceable(path: Path) -> bool:

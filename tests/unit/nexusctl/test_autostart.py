@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 import textwrap
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,27 @@ def test_a_daemon_is_started_and_waited_for(place: Path, monkeypatch: pytest.Mon
     assert (place / "run").stat().st_mode & 0o777 == 0o700
     start.ensure()
     assert len(said) == 1
+
+
+@pytest.mark.slow
+def test_threads_that_miss_it_together_start_one(place: Path, monkeypatch: pytest.MonkeyPatch, spawned: list[int]) -> None:
+    program(
+        place,
+        monkeypatch,
+        """
+        open(os.path.dirname(path) + f"/started-{os.getpid()}", "w")
+        time.sleep(0.2); server = listen(); notify("READY=1"); time.sleep(60)
+        """,
+    )
+    said: list[str] = []
+    start = starter(place, said)
+    threads = [threading.Thread(target=start.ensure) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spawned += [int(entry.name.rpartition("-")[2]) for entry in (place / "run").glob("started-*")]
+    assert spawned == [pid_in(said)]
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 
 from nexusctl import cli, errors
 from nexusctl.cli import VERBS, build, hoist
+from nexusctl.client.submitting import checked_key
 from nexusctl.commands import submission
 from nexusctl.commands.session import Session
 from nexusctl.errors import ExitCode, NexusctlError, UsageError
@@ -171,4 +172,4 @@ def test_an_input_is_read_as_json() -> None:
 @pytest.mark.parametrize("key", ["", " ", "a\nb", "ä", "x" * 256, " a"])
 def test_a_key_that_no_header_can_carry_is_a_usage_error(key: str) -> None:
     with pytest.raises(UsageError):
-        submission.check_key(key)
+        checked_key(key)

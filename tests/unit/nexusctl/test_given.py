@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nexusctl.commands.given import merge, parse_given
+from nexusctl.client.material import merge
+from nexusctl.commands.given import parse_given
 from nexusctl.errors import UsageError
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
+from nexusctl import AsyncNexus
 from nexusctl.client.nexus import Nexus
+from nexusctl.client.patience import Patience
 from nexusctl.errors import BadAnswer, Refused, Unreachable
 from nexusd.contract.jobs import JobSubmission
 from tests.unit.nexusctl import documents
@@ -109,6 +115,63 @@ def test_an_upload_streams_a_file_and_says_what_it_is(path: Path, tmp_path: Path
         nexus.upload_asset(picture, filename="a b.png", content_type="image/png")
     assert peer.seen[1].path == f"{BASE}/assets?namespace=attachments&filename=a+b.png"
     assert (peer.seen[1].headers["Content-Type"], peer.seen[1].body) == ("image/png", b"x" * 200_000)
+
+
+def test_an_open_file_is_sent_again_from_where_it_stood(path: Path) -> None:
+    file = io.BytesIO(b"head" + b"x" * 400_000)
+    file.seek(4)
+    busy = answer(503, documents.problem("write-queue-full", 503))
+    with open_peer(path, hang_up, busy, answer(201, documents.asset())) as peer, open_nexus(path) as nexus:
+        nexus.upload(file)
+    assert [seen.body for seen in peer.seen[1:]] == [b"x" * 400_000] * 2
+    assert not file.closed
+
+
+def test_what_cannot_be_read_again_is_refused_when_the_daemon_is_busy(path: Path) -> None:
+    file = io.BufferedReader(io.FileIO(os.memfd_create("x")))
+    file.seekable = lambda: False  # type: ignore[method-assign]
+    with (
+        open_peer(path, answer(503, documents.problem("busy", 503))) as peer,
+        open_nexus(path) as nexus,
+        file,
+        pytest.raises(Refused),
+    ):
+        nexus.upload(file)
+    assert len(peer.seen) == 1
+
+
+@pytest.mark.parametrize("loop", ["trio", "asyncio"])
+def test_an_asynchronous_client_goes_on_as_the_other_does(path: Path, tmp_path: Path, loop: str) -> None:
+    row = documents.asset() | {"byteSize": 10, "sha256": hashlib.sha256(b"0123456789").hexdigest()}
+    steps = [
+        hang_up,
+        answer(200, row),
+        torn(200, b"0123", 10),
+        torn(206, b"456", 6),
+        content(206, b"789"),
+        stream(status_frame(1, "running"), progress_frame(2, 0.3)[:20], finish=False),
+        stream(progress_frame(2, 0.3), hold=True),
+        stream(status_frame(3, "done")),
+        hang_up,
+        answer(201, row),
+        content(502, b"bad gateway"),
+    ]
+
+    async def main() -> list[int | None]:
+        async with AsyncNexus(path, patience=Patience(), silence_seconds=0.1) as nexus:
+            saved = await nexus.download("a", tmp_path / "a")
+            assert saved.read_bytes() == b"0123456789"
+            told = [event.id async for event in nexus.follow(JOB_ID)]
+            assert (await nexus.upload(io.BytesIO(b"x" * 400_000))).byte_size == 10
+            with pytest.raises(BadAnswer):
+                await nexus.status()
+            return told
+
+    with open_peer(path, *steps) as peer:
+        assert anyio.run(main, backend=loop) == [1, 2, 3]
+    assert [seen.headers.get("Range") for seen in peer.seen[2:5]] == [None, "bytes=4-", "bytes=7-"]
+    assert [seen.headers.get("Last-Event-ID") for seen in peer.seen[5:8]] == [None, "1", "2"]
+    assert peer.seen[9].body == b"x" * 400_000
 
 
 def follow(nexus: Nexus) -> list[int | None]:

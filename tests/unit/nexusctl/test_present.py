@@ -113,6 +113,7 @@ def test_status_says_what_runs() -> None:
     limits: dict[str, Any] = dict.fromkeys(
         ("runningJobs", "bodyMaxBytes", "batchMaxBytes", "attachmentMaxBytes", "generatedAssetMaxBytes"), 2
     ) | dict.fromkeys(("writeQueueLength", "connections", "logMaxBytes", "eventRetentionSeconds", "eventRetentionCount"), 3)
+    limits |= dict.fromkeys(("spareIdleSeconds", "sparesMemoryMaxBytes"), 4)
     document: dict[str, Any] = {
         "version": "0.1.0",
         "pid": 7,

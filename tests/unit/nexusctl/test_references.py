@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nexusctl.commands.references import find_references, markdown_images, typst_paths
+from nexusctl.client.references import find_references, markdown_images, typst_paths
 
 if TYPE_CHECKING:
     from pathlib import Path

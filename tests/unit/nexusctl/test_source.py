@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nexusctl.commands.source import check_file, choose_kind, choose_target, infer_format, read_source
+from nexusctl.client.material import choose_kind
+from nexusctl.commands.source import check_file, choose_target, infer_format, read_source
 from nexusctl.errors import UsageError
 from nexusctl.kinds import Kind, find_kind
 from nexusd.contract.status import Renderer

@@ -178,7 +178,7 @@ def test_the_patience_ends_unless_it_is_for_ever(path: Path) -> None:
         events = nexus.follow_company(after=0)
         with open_peer(path, *[hang_up] * 50, stream(row(1))):
             assert next(events).id == 1
-        events.close()  # type: ignore[attr-defined]
+        events.close()
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])

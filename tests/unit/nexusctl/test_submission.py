@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nexusctl.commands.submission import Batch, Fields, compose_input, make_submission, read_jobs
+from nexusctl.client.submitting import batches, make_submission
+from nexusctl.commands.submission import Fields, compose_input, read_jobs
 from nexusctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,9 +74,11 @@ def test_a_wrong_line_is_named(text: str, says: str, monkeypatch: pytest.MonkeyP
 
 def test_batches_are_as_large_as_the_daemon_takes() -> None:
     small = make_submission("a", {}, {})
-    assert [len(part) for part in Batch([small] * 2001).parts()] == [1000, 1000, 1]
+    calls = list(batches("default", [small] * 2001, "key"))
+    assert [len(json.loads(call.body)["items"]) for call in calls if isinstance(call.body, bytes)] == [1000, 1000, 1]
+    assert [call.headers["Idempotency-Key"] for call in calls] == ["key-0", "key-1", "key-2"]
     large = make_submission("a", {"x": "y" * 5_000_000}, {})
-    parts = list(Batch([large] * 5).parts())
-    assert [len(part) for part in parts] == [2, 2, 1]
-    assert all(sum(len(json.dumps(job.model_dump())) for job in part) < 16 * 1024 * 1024 for part in parts)
-    assert list(Batch([]).parts()) == []
+    bodies = [call.body for call in batches("default", [large] * 5, "key") if isinstance(call.body, bytes)]
+    assert [len(json.loads(body)["items"]) for body in bodies] == [2, 2, 1]
+    assert all(len(body) < 16 * 1024 * 1024 for body in bodies)
+    assert list(batches("default", [], "key")) == []
