@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import types
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import httpx
 import pytest
 import typer
+from pydantic_core import PydanticUndefined
 from starlette.routing import Route
 
 from nexusctl import cli
@@ -29,10 +31,18 @@ from nexusd.api.problems import STATUS
 from nexusd.contract.events import EventType
 from nexusd.domain.caps import Caps
 from nexusd.errors import NexusdError
+from nexusd.renderers.engines import picture_files
+from nexusd.renderers.engines.document import PPI
+from nexusd.renderers.engines.style import Look
+from nexusd.renderers.registry import BUILT_IN
+from nexusd.renderers.storyboard import DEFAULT_SIZE, Slide
 from nexusd.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -40,6 +50,18 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 FIRST_SCREEN_LINES = 20
 LOWER_METHODS = {"call", "send", "prepare", "list_jobs", "queue", "pause_queue", "resume_queue"}
 """What the library has for the verbs of nexusctl."""
+INPUTS: dict[str, type[BaseModel]] = {**{spec.job_type: spec.input_model for spec in BUILT_IN}, "slides": Slide}
+TOLD_IN_PROSE = {"language", "source", "files", "format", "slides"}
+SETTLED_LATER: dict[tuple[str, str], Any] = {
+    **{("document", name): getattr(Look(), name) for name in ("paper", "landscape", "font", "theme")},
+    ("document", "fontSize"): Look().size,
+    ("document", "numberSections"): Look().numbered,
+    ("document", "ppi"): PPI,
+    ("video", "size"): DEFAULT_SIZE,
+    ("image", "sizes"): ", ".join(map(str, picture_files.ICON_SIDES)),
+    ("image", "quality"): "JPEG {jpeg}, WebP {webp}, AVIF {avif}".format(**picture_files.QUALITY),
+}
+"""What counts when an option is left out whose model says nothing, by the code that decides."""
 COMMAND_SECONDS = 120
 
 
@@ -106,6 +128,93 @@ def test_settings_are_those_of_the_daemon() -> None:
 def test_caps_are_those_of_the_daemon() -> None:
     told = {quoted(row[0])[0]: int(row[1]) for row in table(section("Settings"), "cap")}
     assert told == Caps()._asdict()
+
+
+def options() -> dict[tuple[str, str], list[str]]:
+    """The rows of the options of renderers, by family and option: values, default, meaning."""
+    rows = table(section("Renderers"), "family")
+    return {(quoted(row[0])[0], name): row[2:] for row in rows for name in quoted(row[1])}
+
+
+def fields() -> dict[tuple[str, str], FieldInfo]:
+    """The options that the input models have, by family and option."""
+    return {
+        (family, field.alias or name): field
+        for family, model in INPUTS.items()
+        for name, field in model.model_fields.items()
+        if (field.alias or name) not in (TOLD_IN_PROSE - {"source"} if family == "slides" else TOLD_IN_PROSE)
+    }
+
+
+def parts(kind: Any) -> Iterator[Any]:
+    """All that a type is made of: choices, bounds, and plain types."""
+    if get_origin(kind) is Literal:
+        yield from get_args(kind)
+    elif kind is bool:
+        yield from ("true", "false")
+    elif hasattr(kind, "__metadata__"):
+        yield from kind.__metadata__
+        yield from parts(kind.__origin__)
+    elif get_origin(kind) in (Union, types.UnionType, list):
+        for part in get_args(kind):
+            yield from parts(part)
+
+
+def shown(value: Any) -> str:
+    """A default as the table shows it."""
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def test_options_are_those_of_the_renderers() -> None:
+    assert options().keys() == fields().keys()
+
+
+def test_defaults_are_those_of_the_renderers() -> None:
+    told, known = options(), fields()
+    for place, field in known.items():
+        default = told[place][1]
+        if field.default in (None, "", PydanticUndefined):
+            assert not quoted(default) or place == ("chart", "ppi") or place[1] == "seed", place
+            assert shown(SETTLED_LATER.get(place, default)) == default, place
+        else:
+            assert default == f"`{shown(field.default)}`", place
+    assert SETTLED_LATER.keys() <= known.keys()
+
+
+def test_values_are_those_of_the_renderers() -> None:
+    told = options()
+    for place, field in fields().items():
+        found = [*field.metadata, *parts(field.annotation)]
+        choices = {part for part in found if isinstance(part, str)}
+        if choices:
+            assert set(quoted(told[place][0])) == choices, place
+        bounds = {kind: getattr(part, kind) for part in found for kind in ("ge", "gt", "le") if hasattr(part, kind)}
+        if bounds:
+            low = f"above {bounds['gt']:g}" if "gt" in bounds else f"{bounds['ge']:g}"
+            expected = f"{low} to {bounds['le']:g}" if "le" in bounds else f"from {low}"
+            assert told[place][0] == expected, place
+
+
+def test_formats_are_those_of_the_renderers() -> None:
+    """The one that counts if nothing is said stands first in what a family makes, or is named."""
+    for family, model in INPUTS.items():
+        if family == "slides":
+            continue
+        [line] = re.findall(rf"^- \*\*`{family}`\*\*: (.*?)(?=^- |^$)", section("Renderers"), re.MULTILINE | re.DOTALL)
+        named = line.lower()
+        assert [form for form in get_args(model.model_fields["format"].annotation) if form not in named] == [], family
+
+
+def jobs() -> list[dict[str, Any]]:
+    """The jobs that README shows, one of each family."""
+    [block] = re.findall(r"^```json\n(.*?)^```$", section("Renderers"), re.MULTILINE | re.DOTALL)
+    return [json.loads(line) for line in block.splitlines()]
+
+
+def test_there_is_a_job_of_each_family_that_is_taken() -> None:
+    assert sorted(job["jobType"] for job in jobs()) == sorted(spec.job_type for spec in BUILT_IN)
+    for job in jobs():
+        INPUTS[job["jobType"]].model_validate(job["input"])
 
 
 def test_exit_codes_are_those_of_nexusctl() -> None:
@@ -264,6 +373,22 @@ def test_library_names_every_method() -> None:
     told = set(re.findall(r"nexus\.(\w+)\(", text)) | set(quoted(prose))
     methods = {name for name, found in vars(Operations).items() if isinstance(found, operation | stream)}
     assert methods - told == LOWER_METHODS
+
+
+@pytest.mark.slow
+def test_the_jobs_of_the_renderers_run_as_written(home: Path, environment: dict[str, str]) -> None:
+    assert "`nexusctl submit --wait - < jobs.ndjson`" in section("Renderers")
+    lines = "".join(json.dumps(job) + "\n" for job in jobs())
+    done = subprocess.run(
+        ["nexusctl", "submit", "--wait", "-"],
+        env=environment,
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES: Final = 64 * 1024
 LINE_MAX_BYTES: Final = 4096
 REFUSALS_MAX: Final = 100
-TAIL_BYTES: Final = 4096
-TAIL_LINES: Final = 20
+TAIL_BYTES: Final = 16 * 1024
 REPORT_INTERVAL_SECONDS: Final = 0.2
 MESSAGE_MAX_LENGTH: Final = 200
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -68,7 +67,7 @@ class Log:
         """Return the last lines as clean text: no terminal escapes, no control characters, no invalid UTF-8."""
         text = _ESCAPES.sub("", self._tail.decode("utf-8", "replace"))
         lines = [line.rstrip() for line in _CONTROLS.sub("", text.replace("\r\n", "\n")).split("\n")]
-        return "\n".join([line for line in lines if line][-TAIL_LINES:])
+        return "\n".join(line for line in lines if line)
 
     def _write_out(self, chunk: bytes) -> int:
         try:

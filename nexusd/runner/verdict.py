@@ -24,12 +24,23 @@ CRASH_SIGNALS: Final = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS}
 )
 """What a program does to itself; another try would do the same."""
-RUST_OUT_OF_MEMORY: Final = re.compile(r"^memory allocation of \d+ bytes failed", re.MULTILINE)
-"""What a program in Rust says, Typst for one, before it aborts."""
+OUT_OF_MEMORY: Final = re.compile(
+    r"^(?:memory allocation of \d+ bytes failed"  # Rust's, Typst for one
+    r"|# Fatal (?:JavaScript|process) out of memory: |FATAL ERROR: .*JavaScript heap out of memory"  # V8's and Node's
+    r"|# Check failed: \(result\.ptr\) != nullptr\.)",  # V8's, where its collector is refused memory
+    re.MULTILINE,
+)
+"""What programs say before they raise a signal for want of memory."""
+SHOWN_LINES: Final = 20
+SHOWN_LENGTH: Final = 4096
 
 
 def judge(end: End, usage: Usage, tail: str, unavailable_reason: Callable[[], str | None]) -> Outcome:
-    """Return the outcome. `tail` is the end of the child's log: what a renderer says last is why it failed."""
+    """Return the outcome. `tail` is the end of the child's log: what a renderer says last is why it failed.
+
+    All of it is evidence, as a stack may stand behind the reason; its last lines are shown.
+    """
+    shown = "\n".join(tail[-SHOWN_LENGTH:].split("\n")[-SHOWN_LINES:])
     match end:
         case End.CANCEL:
             return Cancelled()
@@ -40,14 +51,14 @@ def judge(end: End, usage: Usage, tail: str, unavailable_reason: Callable[[], st
         case End.TIMEOUT:
             return Failed(ErrorCode.TIMEOUT, "the attempt took longer than its timeout and was ended")
         case End.EXIT if usage.signal is not None:
-            return _judge_signal(usage.signal, tail)
+            return _judge_signal(usage.signal, shown, out_of_memory=OUT_OF_MEMORY.search(tail) is not None)
         case End.EXIT if usage.exit_code == EXIT_DONE:
             return Done()
         case End.EXIT:
-            return _judge_failure(usage.exit_code, tail, unavailable_reason)
+            return _judge_failure(usage.exit_code, shown, unavailable_reason)
 
 
-def _judge_signal(number: int, tail: str) -> Failed:
+def _judge_signal(number: int, tail: str, *, out_of_memory: bool) -> Failed:
     try:
         name = signal.Signals(number).name
     except ValueError:  # a real-time signal
@@ -56,7 +67,7 @@ def _judge_signal(number: int, tail: str) -> Failed:
         return Failed(ErrorCode.OUTPUT_TOO_LARGE, "the renderer wrote a file larger than is allowed")
     if number == signal.SIGXCPU:
         return Failed(ErrorCode.TIMEOUT, "the renderer used more processor time than its timeout allows")
-    if number == signal.SIGABRT and RUST_OUT_OF_MEMORY.search(tail):
+    if number in CRASH_SIGNALS and out_of_memory:
         return Failed(ErrorCode.OUT_OF_MEMORY, "the render needs more memory than a job may use")
     if number in CRASH_SIGNALS:
         return Failed(ErrorCode.RENDERER_FAILED, _with_tail(f"the renderer crashed with {name}", tail))

@@ -70,6 +70,7 @@ def see(file: Path) -> list[Image.Image]:
 def tile(label: str, picture: Image.Image) -> Image.Image:
     """Return one tile: the picture, as large as fits, over its name."""
     found = Image.new("RGB", (TILE[0], TILE[1] + LABEL), "#d0d0d0")
+    picture = picture.convert("RGBA")
     picture.thumbnail(TILE)
     found.paste(picture, ((TILE[0] - picture.width) // 2, (TILE[1] - picture.height) // 2), picture)
     ImageDraw.Draw(found).text((4, TILE[1] + 3), label, fill="black")

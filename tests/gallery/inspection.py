@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
 import av
@@ -25,26 +25,28 @@ SHAPES: Final = {"path", "rect", "circle", "ellipse", "line", "polygon", "polyli
 SMALLEST_FILM_SECONDS: Final = 0.1
 
 
-def inspect(path: Path, texts: Sequence[str]) -> None:
-    """Check one result. Raises AssertionError that says what is wrong with it."""
-    INSPECTORS[path.suffix](path, texts)
+def inspect(files: Sequence[Path], texts: Sequence[str] = ()) -> None:
+    """Check the results of a job. Raises AssertionError that says what is wrong with them.
+
+    The texts are looked for where there is any: pictures and films have none.
+    """
+    found = [INSPECTORS[path.suffix](path) for path in files]
+    if any(found):
+        plain = SPACES.sub("", "".join(found))
+        for text in texts:
+            assert SPACES.sub("", text) in plain, f"{files[0].name} does not say {text!r}"
 
 
-def holds_text(path: Path) -> bool:
-    """Whether texts can be looked for in such a file."""
-    return path.suffix in {".svg", ".pdf", ".html", ".json", ".css", ".js"}
-
-
-def _inspect_pdf(path: Path, texts: Sequence[str]) -> None:
+def _inspect_pdf(path: Path) -> str:
     told = _run("pdfinfo", str(path))
     pages = int(re.search(r"^Pages:\s+(\d+)$", told, re.MULTILINE)[1])  # type: ignore[index]
     assert pages >= 1, told
-    _check_texts(path, _run("pdftotext", str(path), "-"), texts)
     _run("pdftoppm", "-r", "40", "-l", "1", "-singlefile", "-png", str(path), str(path.with_suffix("")) + "-page")
-    _inspect_picture(path.with_name(f"{path.stem}-page.png"), ())
+    _inspect_picture(path.with_name(f"{path.stem}-page.png"))
+    return _run("pdftotext", str(path), "-")
 
 
-def _inspect_svg(path: Path, texts: Sequence[str]) -> None:
+def _inspect_svg(path: Path) -> str:
     text = path.read_text("utf-8")
     root = ElementTree.fromstring(text)
     names = {element.tag.rpartition("}")[2] for element in root.iter()}
@@ -53,18 +55,19 @@ def _inspect_svg(path: Path, texts: Sequence[str]) -> None:
     assert not names & {"script", "foreignObject"}, names
     if found := FETCHED.search(re.sub(r"<a\s[^>]*>", "", text)):
         raise AssertionError(f"{path.name} would fetch something: {text[found.start() : found.end() + 60]}")
-    _check_texts(path, " ".join(root.itertext()), texts)
+    return " ".join(root.itertext())
 
 
-def _inspect_picture(path: Path, _texts: Sequence[str]) -> None:
+def _inspect_picture(path: Path) -> str:
     with Image.open(path) as picture:
         assert min(picture.size) >= 1, picture.size
         for frame in ImageSequence.Iterator(picture):
             colours = frame.convert("RGBA").getextrema()
             assert any(low != high for low, high in colours), f"{path.name} is blank"  # type: ignore[misc]
+    return ""
 
 
-def _inspect_film(path: Path, _texts: Sequence[str]) -> None:
+def _inspect_film(path: Path) -> str:
     with av.open(str(path)) as film:
         [stream] = film.streams.video
         count, is_blank = 0, True
@@ -78,26 +81,27 @@ def _inspect_film(path: Path, _texts: Sequence[str]) -> None:
     if path.suffix == ".mp4":
         content = path.read_bytes()
         assert content.index(b"moov") < content.index(b"mdat"), f"{path.name} cannot be played before all of it is there"
+    return ""
 
 
-def _inspect_html(path: Path, texts: Sequence[str]) -> None:
+def _inspect_html(path: Path) -> str:
     text = path.read_text("utf-8")
     assert "<script" in text
     assert not re.search(r"""<(?:script|link|img)[^>]+(?:src|href)=["'](?:https?:)?//""", text), "it fetches something"
-    _check_texts(path, text, texts)
+    return text
 
 
-def _inspect_json(path: Path, texts: Sequence[str]) -> None:
+def _inspect_json(path: Path) -> str:
     assert json.loads(path.read_text("utf-8"))
-    _check_texts(path, path.read_text("utf-8"), texts)
+    return path.read_text("utf-8")
 
 
-def _inspect_text(path: Path, texts: Sequence[str]) -> None:
+def _inspect_text(path: Path) -> str:
     assert path.read_text("utf-8").strip()
-    _check_texts(path, path.read_text("utf-8"), texts)
+    return path.read_text("utf-8")
 
 
-INSPECTORS: Final[dict[str, Callable[[Path, Sequence[str]], Any]]] = {
+INSPECTORS: Final[dict[str, Callable[[Path], str]]] = {
     ".pdf": _inspect_pdf,
     ".svg": _inspect_svg,
     ".html": _inspect_html,
@@ -106,12 +110,6 @@ INSPECTORS: Final[dict[str, Callable[[Path, Sequence[str]], Any]]] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".tiff", ".ico"), _inspect_picture),
     **dict.fromkeys((".mp4", ".webm"), _inspect_film),
 }
-
-
-def _check_texts(path: Path, found: str, texts: Sequence[str]) -> None:
-    plain = SPACES.sub("", found)
-    for text in texts:
-        assert SPACES.sub("", text) in plain, f"{path.name} does not say {text!r}"
 
 
 def _run(*argv: str) -> str:

@@ -117,7 +117,9 @@ def profiled(size: Size = (60, 40)) -> bytes:
         swapped = {b"rXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}.get(bytes(profile[position : position + 4]))
         if swapped:
             profile[position : position + 4] = swapped
-    return encoded(Image.new("RGB", size, (250, 10, 10)), "JPEG", icc_profile=bytes(profile), quality=95)
+    picture = Image.new("RGB", size, (250, 10, 10))
+    picture.paste((250, 250, 250), (size[0] * 3 // 4, 0, *size))
+    return encoded(picture, "JPEG", icc_profile=bytes(profile), quality=95)
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

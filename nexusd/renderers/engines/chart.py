@@ -3,7 +3,8 @@
 Owns the input as the child sees it and the choice of who writes the format. The drawing is `vega`'s; PNG and PDF are made of
 that same SVG with the fonts it was measured with, HTML is `chart_page`'s.
 
-Results: `chart.svg`, `chart.png`, `chart.pdf` or `chart.html`; the same bytes for the same input.
+Results: `chart.svg`, `chart.png`, `chart.pdf` or `chart.html`; the same bytes for the same input, unless the spec asks for
+chance or the time (`random()`, `sample`, `now()`: vl-convert takes neither a seed nor a clock) or needs a font of the machine.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Owns the source folder (the document and the files it refers to, nothing else), the choice of fonts, and what an error means:
 in a Typst source it is the user's, in Typst made from Markdown it is ours (see `manuscript`).
 
-Results: `document.pdf`; as PNG and SVG one file a page, `document-001.png` and so on (see `pages`). The same input gives the
-same bytes, unless it needs a font of the machine: a PDF carries no date, and its id comes from its content.
+Results: `document.pdf`; as PNG and SVG one file a page, `document-001.png` and so on (see `pages`), an SVG safe to look at.
+The same input gives the same bytes, unless it needs a font of the machine: a PDF carries no date, its id is of its content.
 """
 
 from __future__ import annotations
@@ -100,9 +100,16 @@ def write_pages(job: ChildJob, typeset: Typeset) -> None:
         # All at once Typst is several times faster.
         painted = typeset(format="png", ppi=ppi) if len(chosen) == len(svgs) else None
     for done, page in enumerate(chosen, start=1):
-        content = page.svg if form == "svg" else (painted[page.number - 1] if painted else pages.paint(page, ppi))
+        content = safe(page.svg) if form == "svg" else painted[page.number - 1] if painted else pages.paint(page, ppi)
         (job.out / pages.name(page.number, len(svgs), form)).write_bytes(content)
         job.progress(0.6 + 0.4 * done / len(chosen), f"page {done} of {len(chosen)}")
+
+
+def safe(svg: bytes) -> bytes:
+    """Return the SVG of a page without what a Typst source may have put there: links that run code, pictures with scripts."""
+    from nexusd.renderers.engines.svg_safety import make_safe
+
+    return make_safe(svg.decode(), name="document.svg").encode()
 
 
 def typst_document(folder: Path, source: str) -> Typeset:

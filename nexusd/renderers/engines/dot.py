@@ -13,7 +13,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from nexusd.renderers.engines.canvas import TRANSPARENT, pixels, put_background, set_size
-from nexusd.renderers.engines.dot_program import NAME, SOURCE_NAME, run_graphviz
+from nexusd.renderers.engines.dot_program import NAME, position, run_graphviz
+from nexusd.renderers.engines.dot_source import look_at
 from nexusd.renderers.engines.drawing import Drawing, Style
 from nexusd.renderers.engines.svg import SVG, Cleaner, to_text
 from nexusd.renderers.job import InvalidInput
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
     from nexusd.renderers.job import ChildJob
 
-# A group at an edge multiplies: few bytes, many edges. What follows a graph may be another.
-COUNTED: Final = re.compile(r"\}\s*-[->]|-[->]\s*(?:\{|subgraph)|\}\s*(?:strict|digraph|graph)\b", re.IGNORECASE)
 DEFAULT_ENGINE: Final = "dot"
+SVG_END: Final = "</svg>\n"
+SEVERAL: Final = "the source holds several graphs; one diagram is one graph"
 FONT: Final = {kind: {"fontname": "Helvetica"} for kind in "GNE"}
 DARK: Final = {
     "G": {"bgcolor": "#1e1e1e", "fontcolor": "#e6e6e6", "color": "#9aa0a6", "pencolor": "#9aa0a6"},
@@ -64,15 +65,12 @@ def draw(source: str, folder: Path, style: Style) -> Drawing:
 
 def lay_out(source: str, folder: Path, style: Style, engine: str) -> Drawing:
     """Return the picture of a graph, laid out by this engine."""
-    (folder / SOURCE_NAME).write_text(source, "utf-8", newline="")
     nodes_max = style.caps.diagram_max_nodes
-    if len(source) > nodes_max or COUNTED.search(source):
-        # It may hold too many to lay out, so they are counted before; what is short is counted with the drawing.
-        read_graph(run_graphviz(folder, "-Tdot_json").decode("utf-8", "replace"), nodes_max)
-    run_graphviz(folder, f"-K{engine}", *defaults(style.theme), "-Tsvg", "-odrawn.svg", "-Tjson", "-odrawn.json")
-    described = folder / "drawn.json"
-    graph = read_graph(described.read_text("utf-8", "replace") if described.exists() else "", nodes_max)
-    tree = Cleaner(NAME).clean_text((folder / "drawn.svg").read_text("utf-8"))
+    check_source(source, nodes_max)
+    drawn = run_graphviz(source, folder, f"-K{engine}", *defaults(style.theme), "-Tsvg", "-Tjson")
+    svg, end, described = drawn.partition(SVG_END)
+    graph = read_graph(described, nodes_max)
+    tree = Cleaner(NAME).clean_text(svg + end)
     pin_texts(tree, text_widths(graph))
     if style.theme == "dark":
         darken_texts(tree)
@@ -95,6 +93,20 @@ def render(job: ChildJob) -> None:
     write_drawing(job, lay_out(source, folder, read_style(job), job.input.get("engine") or DEFAULT_ENGINE))
 
 
+def check_source(source: str, nodes_max: int) -> None:
+    """Refuse what is surely too large to lay out, or several graphs, before Graphviz reads it."""
+    seen = look_at(source, nodes_max)
+    if seen.parts > nodes_max:
+        raise too_large(nodes_max)
+    if seen.second is not None:
+        raise InvalidInput(f"{NAME}:{position(source, seen.second)}: {SEVERAL}")
+
+
+def too_large(nodes_max: int) -> InvalidInput:
+    """Return the refusal of a graph above the bound."""
+    return InvalidInput(f"{NAME}: more than {nodes_max:,} nodes and edges (caps.diagram_max_nodes)")
+
+
 def read_graph(description: str, nodes_max: int) -> dict[str, Any]:
     """Return the graph that Graphviz's JSON describes. Refuses none, several, an empty and too large a one."""
     if not description.strip():
@@ -102,12 +114,12 @@ def read_graph(description: str, nodes_max: int) -> dict[str, Any]:
     graph: dict[str, Any]
     graph, end = json.JSONDecoder(strict=False).raw_decode(description.lstrip())
     if description.lstrip()[end:].strip():
-        raise InvalidInput(f"{NAME}: the source holds several graphs; one diagram is one graph")
+        raise InvalidInput(f"{NAME}: {SEVERAL}")
     nodes = [thing for thing in graph.get("objects", ()) if "nodes" not in thing and "subgraphs" not in thing]
     if not nodes:
         raise InvalidInput(f"{NAME}: the graph holds no node, there is nothing to draw")
     if len(nodes) + len(graph.get("edges", ())) > nodes_max:
-        raise InvalidInput(f"{NAME}: more than {nodes_max:,} nodes and edges (caps.diagram_max_nodes)")
+        raise too_large(nodes_max)
     return graph
 
 

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME: Final = "diagram.dot"
-SOURCE_NAME: Final = "source.dot"
 NO_FILES: Final = {"SERVER_NAME": "nexusd"}
-PLACED: Final = re.compile(r"(?:<stdin>|source\.dot): (.*?) in line (\d+)(?: near '(.*)')?")
+PLACED: Final = re.compile(r"<stdin>: (.*?) in line (\d+)(?: near '(.*)')?")
 LABEL: Final = re.compile(
     r"Error: (.*?) in line \d+ ?\n\.\.\. ?(.*?) ?\.\.\.\nin label of (node|edge|graph|cluster) ?(.*)", re.DOTALL
 )
@@ -32,25 +31,24 @@ OUT_OF_MEMORY: Final = re.compile(r"memory allocation of|out of memory|Cannot al
 UNINTERESTING: Final = re.compile(r"no hard-coded metrics|no value for width|file loading is disabled|_background|plugin")
 
 
-def run_graphviz(folder: Path, *arguments: str) -> bytes:
-    """Run Graphviz on the source in `folder` and return what it printed. Raises InvalidInput, RendererFailed, MemoryError.
+def run_graphviz(source: str, folder: Path, *arguments: str) -> str:
+    """Run Graphviz in `folder` and return what it printed. Raises InvalidInput, RendererFailed, MemoryError.
 
-    What it warned about goes to the log.
+    What it warned about goes to the log. Source and drawing go through pipes: files cost more than a small graph.
     """
     program = find_graphviz()
     if program is None:
         raise RendererFailed(missing_graphviz() or "the Graphviz program is missing")
-    argv = [str(program), *arguments, SOURCE_NAME]
-    done = subprocess.run(argv, cwd=folder, env=NO_FILES, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    argv = [str(program), *arguments]
+    done = subprocess.run(argv, cwd=folder, env=NO_FILES, input=source.encode(), capture_output=True, check=False)
     said = done.stderr.decode("utf-8", "replace").strip()
-    source = (folder / SOURCE_NAME).read_text("utf-8")
     if found := FILE.search(said):
         raise InvalidInput(file_message(source, found[1] or found[2]))
     if done.returncode:
         raise failure(said, done.returncode, source)
     for line in warnings(said):
         sys.stderr.write(f"{NAME}: {line}\n")
-    return done.stdout
+    return done.stdout.decode("utf-8", "replace")
 
 
 def warnings(said: str) -> list[str]:
@@ -72,7 +70,7 @@ def failure(said: str, status: int, source: str) -> Exception:
         return InvalidInput(f"{NAME}:{label_place(source, found[2], found[4].strip())}: HTML label of {whose}: {found[1]}")
     first = next((line for line in said.splitlines() if line.startswith("Error: ")), "")
     if first and status == 1:
-        return InvalidInput(f"{NAME}: {first.removeprefix('Error: ').replace('<stdin>: ', '').replace('source.dot: ', '')}")
+        return InvalidInput(f"{NAME}: {first.removeprefix('Error: ').replace('<stdin>: ', '')}")
     return RendererFailed(said or f"Graphviz ended with status {status} and said nothing")
 
 

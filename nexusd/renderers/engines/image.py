@@ -240,7 +240,7 @@ def write_pictures(job: ChildJob, make: Any, count: int, metadata: dict[str, byt
 
 
 def write_pixel_pdf(job: ChildJob, make: Any, count: int) -> None:
-    """Write pages of pixels; what has no transparency and came as JPEG stays one."""
+    """Write pages of pixels, without loss: a JPEG too is written anew, since whole it would bring its EXIF along."""
     from nexusd.renderers.engines.picture_pdf import pages_to_pdf
 
     folder = job.workdir / "page"

@@ -18,6 +18,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.front_matter import front_matter_plugin
 
 from nexusd.renderers.engines.embedded_html import HtmlReader
+from nexusd.renderers.engines.footnotes import apart_plugin
 from nexusd.renderers.engines.front_matter import read_front_matter
 from nexusd.renderers.engines.inline_builder import InlineBuilder
 from nexusd.renderers.engines.inlines import Inlines, plain_text
@@ -59,7 +60,7 @@ def parse(source: str) -> SyntaxTreeNode:
     """Return the syntax tree of a Markdown text."""
     parser = MarkdownIt("commonmark", {"maxNesting": NESTING_MAX}).enable(["table", "strikethrough"])
     # Inline notes (`^[…]`) are not GitHub's, and would surprise; so would mathematics in `5$ and 6$`.
-    parser.use(front_matter_plugin).use(footnote_plugin, inline=False).use(deflist_plugin)
+    parser.use(front_matter_plugin).use(footnote_plugin, inline=False).use(apart_plugin).use(deflist_plugin)
     parser.use(
         dollarmath_plugin,
         allow_labels=False,

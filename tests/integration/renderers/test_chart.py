@@ -6,6 +6,7 @@ import io
 import json
 import re
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +35,16 @@ SPEC: dict[str, Any] = {
     },
 }
 FILES = {"sales.txt": {"$asset": "csv"}}
+EVIL = "</script><script>alert(1)</script><!--"
+OPTIONS: dict[str, dict[str, Any]] = {
+    "svg": {},
+    "png": {},
+    "pdf": {},
+    "html": {
+        "locale": "de-DE",
+        "source": {**SPEC, "title": EVIL, "usermeta": {"embedOptions": {"patch": "http://example.org/patch.json"}}},
+    },
+}
 NO_FONTS = '<?xml version="1.0"?><fontconfig></fontconfig>'
 
 
@@ -46,16 +57,23 @@ def svg(ended: Ended) -> str:
     return ended.files["chart.svg"].decode()
 
 
-def test_a_spec_may_be_an_object_text_or_an_asset(tmp_path: Path) -> None:
-    drawn = svg(chart(tmp_path / "object"))
+@pytest.fixture(scope="module")
+def cold(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """A chart in each format, by children that were started for it."""
+    folder = tmp_path_factory.mktemp("cold")
+    return {form: chart(folder / form, format=form, **options) for form, options in OPTIONS.items()}
+
+
+def test_a_spec_may_be_an_object_text_or_an_asset(tmp_path: Path, cold: dict[str, Ended]) -> None:
+    drawn = svg(cold["svg"])
     assert "Nørd 4" in drawn
     assert "Umsatz → 2025" in drawn
     assert svg(chart(tmp_path / "text", json.dumps(SPEC))) == drawn
     assert svg(chart(tmp_path / "asset", {"$asset": "spec"}, {"spec": json.dumps(SPEC).encode()})) == drawn
 
 
-def test_a_png_has_the_size_and_density_asked_for(tmp_path: Path) -> None:
-    width = float(re.findall(r'width="([\d.]+)"', svg(chart(tmp_path / "svg")))[0])
+def test_a_png_has_the_size_and_density_asked_for(tmp_path: Path, cold: dict[str, Ended]) -> None:
+    width = float(re.findall(r'width="([\d.]+)"', svg(cold["svg"]))[0])
     ended = chart(tmp_path / "scale", format="png", scale=1.5)
     assert (ended.code, ended.log, list(ended.files)) == (0, "", ["chart.png"])
     with Image.open(io.BytesIO(ended.files["chart.png"])) as picture:
@@ -68,22 +86,20 @@ def test_a_png_has_the_size_and_density_asked_for(tmp_path: Path) -> None:
     assert struct.unpack_from(">I", png, png.index(b"pHYs") + 4)[0] == 11339
 
 
-def test_a_pdf_is_one_page_with_text_in_our_fonts(tmp_path: Path) -> None:
-    ended = chart(tmp_path, format="pdf")
+def test_a_pdf_is_one_page_with_text_in_our_fonts(cold: dict[str, Ended]) -> None:
+    ended = cold["pdf"]
     assert (ended.code, ended.log, list(ended.files)) == (0, "", ["chart.pdf"])
     assert page_count(ended.files["chart.pdf"]) == 1
     assert b"NotoSans" in ended.files["chart.pdf"]
     assert b"Libertinus" not in ended.files["chart.pdf"]
 
 
-def test_a_page_holds_all_and_cannot_be_broken_out_of(tmp_path: Path) -> None:
-    evil = "</script><script>alert(1)</script><!--"
-    spec = {**SPEC, "title": evil, "usermeta": {"embedOptions": {"patch": "http://example.org/patch.json"}}}
-    page = chart(tmp_path, spec, format="html", locale="de-DE").files["chart.html"].decode()
+def test_a_page_holds_all_and_cannot_be_broken_out_of(cold: dict[str, Ended]) -> None:
+    page = cold["html"].files["chart.html"].decode()
     assert page.startswith("<!DOCTYPE html>")
     assert page.count("<script>") == page.count("</script>") == 2
     assert "<!--" not in page.partition('<div id="chart">')[2]
-    assert evil not in page
+    assert EVIL not in page
     assert "default-src 'none'" in page
     assert "cdn" not in page.partition("<script>")[0]
     assert 'src="' not in page.partition("<script>")[0]
@@ -92,35 +108,35 @@ def test_a_page_holds_all_and_cannot_be_broken_out_of(tmp_path: Path) -> None:
     assert '"decimal": ","' in page
 
 
-@pytest.mark.parametrize("form", ["png", "pdf", "html"])
-def test_the_same_input_gives_the_same_bytes(tmp_path: Path, form: str) -> None:
-    first, second = (chart(tmp_path / name, format=form) for name in ("a", "b"))
-    assert first.code == 0
-    assert first.files == second.files
-
-
-def test_a_spare_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Warm and cold: what was drawn before leaves no trace."""
-    for form in ("svg", "png", "pdf"):
-        cold = chart(tmp_path / form, format=form)
-        workdir = tmp_path / form
-        code = f"""
-import os; os.chdir({str(workdir)!r})
+def test_the_same_input_gives_the_same_bytes_cold_and_warm(tmp_path: Path, cold: dict[str, Ended]) -> None:
+    """In another process, where what was drawn before leaves no trace."""
+    work = []
+    for form, ended in cold.items():
+        assert ended.code == 0
+        (tmp_path / form).mkdir()
+        given = CHART.input_model.model_validate({"source": SPEC, "files": FILES, "format": form, **OPTIONS[form]})
+        placed = given.model_dump(by_alias=True, mode="json") | {"files": {"sales.txt": {"$asset": "csv", "path": "sales.csv"}}}
+        (tmp_path / form / "sales.csv").write_text(CSV)
+        (tmp_path / form / "input.json").write_text(json.dumps(placed), "utf-8")
+        work.append(str(tmp_path / form))
+    python(f"""
+import os
 from nexusd.renderers.engines import chart
 from nexusd.renderers.job import open_job
 chart.warm()
-import shutil; shutil.rmtree("out"); shutil.rmtree("page", ignore_errors=True)
-chart.render(open_job())
-"""
-        python(code)
-        assert (workdir / "out" / f"chart.{form}").read_bytes() == cold.files[f"chart.{form}"]
+for folder in {work!r}:
+    os.chdir(folder)
+    chart.render(open_job())
+""")
+    for form, ended in cold.items():
+        assert (tmp_path / form / "out" / f"chart.{form}").read_bytes() == ended.files[f"chart.{form}"], form
 
 
-def test_text_is_there_when_the_machine_has_no_fonts(tmp_path: Path) -> None:
+def test_text_is_there_when_the_machine_has_no_fonts(tmp_path: Path, cold: dict[str, Ended]) -> None:
     (tmp_path / "fonts.conf").write_text(NO_FONTS)
     given = {"source": SPEC, "files": FILES, "format": "png"}
     hidden = render(CHART, given, tmp_path / "a", {"csv": CSV.encode()}, {"FONTCONFIG_FILE": str(tmp_path / "fonts.conf")})
-    assert hidden.files == chart(tmp_path / "b", format="png").files
+    assert hidden.files == cold["png"].files
 
 
 def test_characters_that_our_fonts_lack_are_told(tmp_path: Path) -> None:
@@ -128,9 +144,9 @@ def test_characters_that_our_fonts_lack_are_told(tmp_path: Path) -> None:
     assert (ended.code, ended.log) == (0, "drawn with this machine's fonts, if it has any: 字漢\n")
 
 
-def test_a_locale_writes_numbers(tmp_path: Path) -> None:
+def test_a_locale_writes_numbers(tmp_path: Path, cold: dict[str, Ended]) -> None:
     assert "4.000,0" in svg(chart(tmp_path / "a", locale="de-DE"))
-    assert "4,000.0" in svg(chart(tmp_path / "b"))
+    assert "4,000.0" in svg(cold["svg"])
     ended = chart(tmp_path / "c", locale="xx-XX")
     assert (ended.code, ended.files) == (65, {})
     assert "there is no locale 'xx-XX'" in ended.log
@@ -166,11 +182,9 @@ def test_a_large_source_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     assert "more than 10,485,760 bytes (caps.source_max_bytes)" in ended.log
 
 
-async def run(tmp_path: Path, spec: dict[str, Any], **options: Any) -> Job:
-    given = ChartInput.model_validate({"source": spec, **options}).model_dump(by_alias=True, mode="json")
-    from dataclasses import replace
-
-    hurried = replace(CHART, default_timeout_seconds=3.0)
+async def run(tmp_path: Path, spec: dict[str, Any], **changed: Any) -> Job:
+    given = ChartInput.model_validate({"source": spec}).model_dump(by_alias=True, mode="json")
+    hurried = replace(CHART, **{"default_timeout_seconds": 2.0, **changed})
     async with open_runner(tmp_path, hurried, terminate_grace_seconds=0.2) as runner:
         job = await runner.run(job_type="chart", input=given)
         assert not runner.find_processes()
@@ -179,7 +193,7 @@ async def run(tmp_path: Path, spec: dict[str, Any], **options: Any) -> Job:
 
 @pytest.mark.parametrize(
     "expression",
-    [f"test(regexp('^(a+)+$'), '{'a' * 64}!')", "length(sequence(0, 1e7)) + length(join(sequence(0, 5e6), ',')) + datum.x" * 1],
+    [f"test(regexp('^(a+)+$'), '{'a' * 64}!')", "length(sequence(0, 1e7)) + length(join(sequence(0, 5e6), ',')) + datum.x"],
 )
 async def test_an_expression_without_an_end_ends_by_the_timeout(tmp_path: Path, expression: str) -> None:
     rows = {"sequence": {"start": 0, "stop": 100_000, "as": "x"}}
@@ -191,3 +205,14 @@ async def test_an_expression_without_an_end_ends_by_the_timeout(tmp_path: Path, 
     }
     job = await run(tmp_path, spec)
     assert (job.status.value, job.error_code) == ("failed", "timeout")
+
+
+async def test_a_chart_that_needs_too_much_memory_is_called_that(tmp_path: Path) -> None:
+    """V8 ends its process then, with words of its own and a stack behind them."""
+    spec = {
+        "data": {"sequence": {"start": 0, "stop": 10_000, "as": "x"}},
+        "transform": [{"calculate": "sequence(0, 1e4)", "as": "y"}],
+        "mark": "point",
+    }
+    job = await run(tmp_path, spec, default_timeout_seconds=60.0, memory_max_bytes=500 << 20)
+    assert (job.status.value, job.error_code) == ("failed", "out_of_memory"), job.error_message

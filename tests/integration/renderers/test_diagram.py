@@ -10,6 +10,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from nexusd.renderers.diagram import DIAGRAM
+from nexusd.renderers.engines import d2
+from nexusd.renderers.engines.drawing import draw as drawing_of
+from nexusd.renderers.job import InvalidInput
 from tests.integration.renderers.children import Ended, render
 from tests.integration.renderers.pdf import page_count, unpacked
 
@@ -102,6 +105,13 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path, form: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_warm_engine_draws_the_same_bytes(tmp_path: Path) -> None:
+    cold = drawing_of("d2", SEQUENCE, tmp_path)
+    d2.warm()
+    assert drawing_of("d2", SEQUENCE, tmp_path) == cold
+
+
+@pytest.mark.slow
 def test_boards_become_pictures_and_the_pages_of_a_pdf(tmp_path: Path) -> None:
     source = "a -> b\na.link: layers.detail\nlayers: {detail: {x -> y}}\nsteps: {1: {c}; 2: {d}}\n"
     names = ["diagram", "diagram_layers.detail", "diagram_steps.1", "diagram_steps.2"]
@@ -112,6 +122,13 @@ def test_boards_become_pictures_and_the_pages_of_a_pdf(tmp_path: Path) -> None:
     assert list(png.files) == [f"{name}.png" for name in names]
     assert png.progress[-1]["progress"] == 1.0
     assert page_count(draw(tmp_path / "pdf", source, "pdf").files["diagram.pdf"]) == 4
+
+
+def test_a_picture_for_another_has_a_narrow_margin_and_its_errors_begin_with_the_place(tmp_path: Path) -> None:
+    drawing = drawing_of("d2", "a: {width: 100; height: 80}", tmp_path)
+    assert (drawing.width, drawing.height) == (118, 98)
+    with pytest.raises(InvalidInput, match=r"^diagram\.d2:1:9: "):
+        drawing_of("d2", "a -> b: {", tmp_path)
 
 
 def test_the_source_can_be_an_asset(tmp_path: Path) -> None:

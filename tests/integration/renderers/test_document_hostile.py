@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import resource
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -42,9 +44,9 @@ async def test_what_never_ends_is_ended(tmp_path: Path, name: str) -> None:
 async def test_what_eats_memory_is_ended(tmp_path: Path) -> None:
     source = '#let s = "x" * 1000000\n#let a = range(100000).map(n => s + str(n))\n#a.len()'
     given = DocumentInput.model_validate({"language": "typst", "source": source}).model_dump(by_alias=True, mode="json")
-    async with open_runner(tmp_path, replace(DOCUMENT, memory_max_bytes=512 * 1024**2)) as runner:
+    async with open_runner(tmp_path, replace(DOCUMENT, memory_max_bytes=256 * 1024**2)) as runner:
         job = await runner.run(job_type="document", input=given, max_attempts=1)
-        assert job.status is JobStatus.FAILED
+        assert (job.status, job.error_code) == (JobStatus.FAILED, ErrorCode.OUT_OF_MEMORY)
         assert not runner.find_processes()
 
 
@@ -70,6 +72,19 @@ def test_a_hostile_typst_source_is_invalid_input(tmp_path: Path, source: str, me
     assert message in ended.log
     assert len(ended.log) < 20_000
     assert str(tmp_path) not in ended.log
+
+
+def test_a_page_as_svg_is_safe_to_look_at(tmp_path: Path) -> None:
+    inner = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9' onload='a()'><script>a()</script></svg>"
+    links = '#link("javascript:a()")[one] #link("file:///etc/passwd")[two] #link("https://example.org/")[three]'
+    source = f'{links} #image(bytes("{inner}"), format: "svg")'
+    ended = render(DOCUMENT, {"language": "typst", "source": source, "format": "svg"}, tmp_path)
+    assert ended.code == 0
+    assert "removed the link to 'javascript:a()'" in ended.log
+    page = ended.files["document-001.svg"].decode()
+    assert set(re.findall(r'href="([^#"][^"]{0,21})', page)) == {"https://example.org/", "data:image/svg+xml;bas"}
+    [picture] = set(re.findall(r"data:image/svg\+xml;base64,([^\"]+)", page))
+    assert b"a()" not in base64.b64decode(picture)
 
 
 def test_a_file_that_leads_elsewhere_is_not_read(tmp_path: Path) -> None:

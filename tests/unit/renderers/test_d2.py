@@ -44,7 +44,8 @@ def test_probes_go_behind_the_sign_and_its_quote() -> None:
 
 
 def test_messages_lose_the_work_directory() -> None:
-    said = "success: x\nerr: failed to compile diagram.d2: /w/source/diagram.d2:2:3: no\nerr: /w/source/diagram.d2:4:6: nor\n"
+    loaded = "info: font NotoSans-Bold.ttf loaded\nsuccess: x\n"
+    said = f"{loaded}err: failed to compile diagram.d2: /w/source/diagram.d2:2:3: no\nerr: /w/source/diagram.d2:4:6: nor\n"
     assert tidy(said, "/w/source") == "diagram.d2:2:3: no\ndiagram.d2:4:6: nor"
 
 

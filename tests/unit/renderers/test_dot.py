@@ -18,8 +18,8 @@ SOURCE = "digraph {\n  a -> ;\n  b [label=<<b>x>]\n}\n"
 @pytest.mark.parametrize(
     ("said", "status", "kind", "message"),
     [
-        ("Error: source.dot: syntax error in line 2 near ';'", 1, InvalidInput, "diagram.dot:2:8: syntax error near ';'"),
-        ("Error: source.dot: syntax error in line 4", 1, InvalidInput, "diagram.dot:4:2: syntax error"),
+        ("Error: <stdin>: syntax error in line 2 near ';'", 1, InvalidInput, "diagram.dot:2:8: syntax error near ';'"),
+        ("Error: <stdin>: syntax error in line 4", 1, InvalidInput, "diagram.dot:4:2: syntax error"),
         (
             "Error: mismatched tag in line 1 \n... <b>x ...\nin label of node b",
             1,

@@ -44,7 +44,7 @@ def test_a_little_yaml(text: str, expected: dict[str, Any]) -> None:
     assert read_yaml(text) == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.one_of(st.text(), st.text(alphabet="ab:-# \n'\"[]{}|>,\t")))
 def test_any_text_is_read_without_complaint(text: str) -> None:
     assert isinstance(read_yaml(text), dict)

@@ -93,6 +93,8 @@ def report(tmp_path: Path, source: str, **options: Any) -> str:
             "a[^1] b[^1]\n\n[^1]: see[^1]",
             '#par({ "a" note("note-0", { "see" super("1") }) " b" note-again("note-0") })',
         ),
+        ("a[^1] b[^2]\n\n[^1]: c\n\n    [^2]: d\n", '#par({ "a" note("note-0", "c") " b" note("note-1", "d") })'),
+        ("a[^1]\n\n[^1]: - b\n      - [^2]: c\n", '#par({ "a" note("note-0", list(tight: true, "b", [])) })'),
         ("a[^nope]", '#par("a[^nope]")'),
         ("H<sub>2</sub>O<br>x", '#par({ "H" sub("2") "O" linebreak() "x" })'),
         ("a <b>b *c</b> d*", '#par({ "a " strong({ "b " emph("c") }) " d" })'),
@@ -227,8 +229,9 @@ any_markdown = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES)
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(any_markdown)
+@example("[^0]:- [^0]:")
 @example("*a " * 200 + "b" + "*" * 200)
 @example("<b>" * 500 + "x")
 @example("[" * 2000)

@@ -205,7 +205,7 @@ any_pieces = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), m
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(any_pieces)
 @example('\\text{#read("secret.txt")}')
 @example('\\text{"); read("secret.txt"); ("}')

@@ -27,7 +27,7 @@ def test_a_literal_escapes_what_means_something(text: str, expected: str) -> Non
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.text(), min_size=1, max_size=20))
 def test_typst_reads_back_what_was_written(texts: list[str]) -> None:
     import json

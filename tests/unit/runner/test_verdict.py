@@ -13,6 +13,9 @@ from nexusd.runner.verdict import judge
 from nexusd.store.jobs import Usage
 
 CRASHED = "the renderer crashed with SIGSEGV:\nat frob"
+V8 = "# Fatal JavaScript out of memory: Reached heap limit\n#\n" + "    /lib/v8.so(+0x3a90103) [0x7f3c36e90103]\n" * 40
+NODE = "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"
+LAST_20 = "the renderer crashed with SIGTRAP:\n" + "\n".join(str(number) for number in range(20, 40))
 KILLED = "the renderer was ended by signal 40, which nexusd did not send"
 CODE_71 = "the render needs more memory than a job may use"
 
@@ -33,6 +36,15 @@ CODE_71 = "the render needs more memory than a job may use"
         (End.EXIT, Usage(signal=11), "at frob", Failed(ErrorCode.RENDERER_FAILED, CRASHED)),
         (End.EXIT, Usage(signal=signal.SIGABRT), "memory allocation of 9 bytes failed", ErrorCode.OUT_OF_MEMORY),
         (End.EXIT, Usage(signal=signal.SIGABRT), "no memory allocation of 9 bytes failed", ErrorCode.RENDERER_FAILED),
+        (End.EXIT, Usage(signal=signal.SIGTRAP), V8, ErrorCode.OUT_OF_MEMORY),
+        (End.EXIT, Usage(signal=signal.SIGTRAP), V8.replace("JavaScript", "process"), ErrorCode.OUT_OF_MEMORY),
+        (End.EXIT, Usage(signal=signal.SIGABRT), NODE, ErrorCode.OUT_OF_MEMORY),
+        (End.EXIT, Usage(signal=signal.SIGTRAP), "# Check failed: (result.ptr) != nullptr.\n#", ErrorCode.OUT_OF_MEMORY),
+        (End.EXIT, Usage(signal=signal.SIGTRAP), "# Check failed: (x.ptr) != nullptr.\n#", ErrorCode.RENDERER_FAILED),
+        (End.EXIT, Usage(signal=signal.SIGKILL), V8, ErrorCode.KILLED),
+        (End.EXIT, Usage(exit_code=1), NODE, Failed(ErrorCode.RENDERER_FAILED, NODE)),
+        (End.EXIT, Usage(signal=5), "\n".join(map(str, range(40))), Failed(ErrorCode.RENDERER_FAILED, LAST_20)),
+        (End.EXIT, Usage(exit_code=65), "x" * 9000, Failed(ErrorCode.INVALID_INPUT, "x" * 4096)),
         (End.EXIT, Usage(signal=signal.SIGXFSZ), "", ErrorCode.OUTPUT_TOO_LARGE),
         (End.EXIT, Usage(signal=40), "", Failed(ErrorCode.KILLED, KILLED)),
     ],
