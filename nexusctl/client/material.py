@@ -146,7 +146,7 @@ def choose_format(kind: Kind, wanted: str | None, option: str = "format=") -> st
     if found is None:
         shown = (wanted or "").lower().removeprefix(".")
         what = f"{kind.called} cannot be made as {shown}" if shown else "the result's format must be named"
-        raise UsageError(what, hint=f"say {option} and one of {', '.join(kind.formats)}")
+        raise UsageError(what, hint=f"choose one of {', '.join(kind.formats)} with {option}")
     return found
 
 

@@ -18,10 +18,8 @@ def run(context: typer.Context, as_json: Json = False) -> None:
 
     `nexusctl renderers show JOB_TYPE` tells all of one: its options with their defaults, limits, examples, what to install.
     """
-    from nexusctl.output.screen import Screen
-
     session: Session = context.obj
-    screen = Screen()
+    screen = session.screen()
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
         from nexusctl.output.renderers import format_problem, format_renderers

@@ -27,12 +27,11 @@ def run(
     The options are set by `nexusctl render FILE --set KEY=VALUE`.
     """
     from nexusctl.errors import UsageError
-    from nexusctl.output.screen import Screen
 
     if schema and as_json:
         raise UsageError("--schema and --json both want standard output", hint="the document of --json holds the schema too")
     session: Session = context.obj
-    screen = Screen()
+    screen = session.screen()
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
         from nexusctl.output.renderers import format_renderer

@@ -27,7 +27,6 @@ def run(
     import sys
 
     from nexusctl.errors import Refused
-    from nexusctl.output.screen import Screen
     from nexusctl.output.text import clean
 
     session: Session = context.obj
@@ -43,16 +42,15 @@ def run(
     said = clean(done.stderr).strip().removeprefix("nexusd: ")
     if done.returncode:
         raise Refused(said or f"nexusd ended with {done.returncode}", slug="restore-refused", status=0, hint=_hint(session))
-    Screen().write(clean(done.stdout).strip())
+    session.screen().write(clean(done.stdout).strip())
 
 
 def _hint(session: "Session") -> str | None:
     """Return which process is in the way, if one is."""
     from nexusctl.errors import NexusctlError
-    from nexusctl.output.screen import Screen
 
     try:
-        with session.connect(Screen(quiet=True), may_start=False) as nexus:
+        with session.connect(session.screen(quiet=True), may_start=False) as nexus:
             return f"nexusd runs as process {nexus.status().pid}: end that first"
     except NexusctlError:
         return None

@@ -32,7 +32,7 @@ def infer_format(kind: Kind, forced: str | None, out: str | None) -> str | None:
     suffix = Path(out).suffix if out is not None and out != STDOUT and kind.formats else ""
     if forced is None and out is not None and not _is_plain_name(out):
         suffix = suffix if kind.find_format(suffix) else ""  # a device or a folder: its name says nothing
-    return choose_format(kind, forced if forced is not None else suffix or None, "-o FILE, or --format")
+    return choose_format(kind, forced if forced is not None else suffix or None, "-o FILE or --format")
 
 
 def choose_target(file: str | None, out: str | None, kind: Kind, result_format: str | None) -> Target:

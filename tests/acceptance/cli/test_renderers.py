@@ -102,6 +102,12 @@ def test_one_renderer_is_shown_with_its_options(own: Home) -> None:
     assert one.examples["d2"]["language"] == "d2"
 
 
+def test_colours_are_as_they_are_asked_for(own: Home) -> None:
+    for arguments in (["renderers"], ["renderers", "show", "case"], ["render", "--example", "list"]):
+        assert "\x1b[" in own.run(*arguments, "--color", "always").stdout
+        assert "\x1b[" not in own.run(*arguments).stdout
+
+
 def test_a_narrow_terminal_shows_them_too(own: Home) -> None:
     for arguments in (["renderers"], ["renderers", "show", "case"], ["render", "--example", "list"]):
         code, shown = own.run_in_terminal(*arguments, columns=40, NO_COLOR="1")

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -17,41 +18,23 @@ pytestmark = pytest.mark.slow
 FLOW = "a -> b: hello\nb -> c\n"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["render", "flow.d2"],
-        ["submit", "diagram", "--input", "{}"],
-        ["ls"],
-        ["show", "x"],
-        ["watch", "x"],
-        ["cancel", "x"],
-        ["asset-get", "x"],
-        ["pause", "x", "--drain"],
-        ["resume"],
-        ["status"],
-        ["task", "x"],
-        ["wait", "x"],
-        ["wait", "x", "y"],
-        ["open", "x"],
-        ["events"],
-        ["events", "-f"],
-        ["company", "ls"],
-        ["company", "show", "x"],
-        ["company", "add", "x"],
-        ["show", "-"],
-    ],
-)
-def test_without_a_daemon_and_without_a_start_every_verb_says_how_to_start_one(home: Home, arguments: list[str]) -> None:
-    home.file("flow.d2", FLOW)
-    done = home.run(*arguments, "--no-start")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == f"nexusctl: nexusd is not running at {home.socket}\n  start it with: nexusd\n"
-
-
 def test_status_never_starts_one(home: Home) -> None:
     assert home.run("status").returncode == 3
     assert not home.socket.parent.exists()
+
+
+def test_a_daemon_that_hangs_is_given_up_within_the_timeout(home: Home) -> None:
+    assert home.run("ls").returncode == 0
+    pid = home.daemon_pid()
+    os.kill(pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    done = home.run("ls", "--timeout", "1")
+    took_seconds = time.monotonic() - begun
+    os.kill(pid, signal.SIGCONT)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "nexusctl: nexusd did not answer in time\n  see the daemon's log\n"
+    assert 1 <= took_seconds < 20, "not the thirty of nothing said"
+    assert home.run("ls", "--timeout", "0").returncode == 0, "one that is there has a second"
 
 
 def test_a_stale_socket_is_replaced(home: Home) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from nexusctl.client.nexus import Nexus
+from nexusctl.client.patience import Patience
 from nexusctl.errors import Refused, Unreachable
 from tests.unit.nexusctl import documents
 from tests.unit.nexusctl.clocks import Clock
@@ -54,6 +55,13 @@ def test_it_is_asked_again_until_the_time_is_over_and_not_a_moment_longer(path: 
         assert nexus.wait_job(JOB_ID, timeout_seconds=50) is None
     assert [seen.path.partition("=")[2] for seen in peer.seen] == ["20.000", "20.000", "10.000"]
     assert (clock.now, clock.pauses) == (50, [])
+
+
+def test_no_poll_is_held_longer_than_an_answer_may_take(path: Path) -> None:
+    patience = Patience(answer_seconds=3)
+    with open_peer(path, OVER) as peer, Nexus(path, patience=patience) as nexus:
+        assert nexus.wait_job(JOB_ID) is not None
+    assert peer.seen[0].path.endswith("?timeout=2.000")
 
 
 def test_without_a_timeout_it_waits_for_ever(path: Path) -> None:
