@@ -49,8 +49,7 @@ def test_a_job_is_seen_running_and_done_and_q_leaves_the_terminal_clean(terminal
     gate = home.new_gate()
     job = home.submit_gate(gate)
     enter_checked(terminal, home, TOP)
-    text = terminal.wait_text("Running 1", job[-8:], " 25%", "at the gate")
-    assert "1/1 slots" in text
+    terminal.wait_text("Running 1", job[-8:], " 25%", "at the gate", "1/1 slots")
     assert terminal.state() == (True, False)
     open_gate(gate, '{"progress": 0.75, "message": "half through"}\n')
     terminal.wait_text(" 75%", "half through")
