@@ -1,7 +1,7 @@
 """The program `nexusctl`.
 
-Owns the very first and last moments: streams that can print anything, the cheap answer to `version`, an interrupt while
-modules are being imported, and a standard output that went away. Everything else is `cli`.
+Owns the very first and last moments: streams that can print anything, the cheap answer to `version`, completions, an interrupt
+while modules are being imported, and a standard output that went away. Everything else is `cli`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import io
 import os
 import sys
 from typing import NoReturn
+
+COMPLETE = "__complete"
+"""The hidden verb that the scripts of `nexusctl completion` run."""
 
 
 def main() -> NoReturn:
@@ -34,6 +37,11 @@ def _main() -> NoReturn:
 
         sys.stdout.write(f"nexusctl {__version__}\n")
         sys.stdout.flush()
+        sys.exit(0)
+    if arguments[:1] == [COMPLETE]:
+        from nexusctl.completing import main as complete
+
+        complete(arguments[1:])
         sys.exit(0)
     from nexusctl.cli import run
 

@@ -24,7 +24,7 @@ from nexusctl.errors import ExitCode, Interrupted, NexusctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from types import FrameType
+    from types import FrameType, ModuleType
 
     from nexusctl.commands.settings import Given
 
@@ -39,6 +39,7 @@ VERBS: Final = (
     "watch",
     "wait",
     "events",
+    "top",
     "open",
     "cancel",
     "retry",
@@ -64,6 +65,8 @@ VERBS: Final = (
     "config path",
     "config check",
     "status",
+    "doctor",
+    "completion",
     "version",
 )
 GROUPS: Final = {
@@ -78,7 +81,7 @@ _FLAGS: Final = ("--verbose", "--no-start")
 _VALUED: Final = ("--socket", "--company", "--profile", "--timeout", "--time", "--color")
 OWN: Final = {"submit": ("--timeout",), "wait": ("--timeout",)}
 """Verbs that have an option of the name of a global one: behind the verb it is theirs."""
-UNSETTLED: Final = ("config show", "config path", "config check", "version")
+UNSETTLED: Final = ("config show", "config path", "config check", "completion", "doctor", "version")
 """Verbs that work although the settings are wrong: they get what is given, not a session."""
 _EPILOG: Final = (
     "Exit codes: 0 done, 1 the job did not end done, 2 usage, 3 no daemon answers, 4 the daemon refused, 124 timed out, 130 "
@@ -129,7 +132,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_globals)
     groups: dict[str, typer.Typer] = {}
     for verb in _verbs_in(arguments):
-        module = import_module(f"nexusctl.commands.{ALIASES.get(verb, verb).replace(' ', '_')}")
+        module = _module_of(verb)
         group, _, name = verb.rpartition(" ")
         if group and group not in groups:
             groups[group] = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -150,7 +153,7 @@ def _epilog(verb: str, examples: Sequence[str]) -> str:
 
 def _verbs_in(arguments: Sequence[str]) -> Sequence[str]:
     """Return the verb that is asked for; all of its group when that alone is, and all there are when it is none of them."""
-    words = _words_in(arguments)
+    words = words_in(arguments)
     first, second = next(words, ""), next(words, "")
     for verb in (f"{first} {second}", first):
         if verb in VERBS or verb in ALIASES:
@@ -158,13 +161,38 @@ def _verbs_in(arguments: Sequence[str]) -> Sequence[str]:
     return [verb for verb in VERBS if verb.startswith(f"{first} ")] or VERBS
 
 
-def _words_in(arguments: Sequence[str]) -> Iterator[str]:
+def words_in(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield what is neither an option nor the value of a global one: the verb first."""
     remaining = iter(arguments)
     for argument in remaining:
         if argument in _VALUED:
             next(remaining, None)
         elif not argument.startswith("-"):
             yield argument
+
+
+def given_in(arguments: Sequence[str]) -> Given:
+    """Return the global options with a value that stand on a command line, finished or not."""
+    from nexusctl.commands.settings import Given
+
+    given: dict[str, str] = {}
+    remaining = iter(hoist(arguments))
+    for argument in remaining:
+        name, sign, value = argument.partition("=")
+        if name not in _VALUED:
+            break
+        given[name.removeprefix("--")] = value if sign else next(remaining, "")
+    return Given(given)
+
+
+def short_help(verb: str) -> str:
+    """Return what a verb does, on one line."""
+    module = _module_of(verb)
+    return str(module.SHORT_HELP)
+
+
+def _module_of(verb: str) -> ModuleType:
+    return import_module(f"nexusctl.commands.{ALIASES.get(verb, verb).replace(' ', '_')}")
 
 
 def _globals(

@@ -10,6 +10,7 @@ NexusctlError
 ├── JobLost        1    the job is done, but its result cannot be written
 ├── NotDrained     1    the pause was lifted while jobs still ran
 ├── AssetsDamaged  1    assets have no whole file in the store
+├── Unhealthy      1    the doctor found something that does not work
 ├── TimedOut     124    what was waited for has not come in the time that was given; a TimeoutError too
 └── Interrupted  130    Ctrl-C; what was submitted goes on
 
@@ -129,6 +130,13 @@ class AssetsDamaged(NexusctlError):
 
     exit_code = ExitCode.NOT_DONE
     slug = "assets-damaged"
+
+
+class Unhealthy(NexusctlError):
+    """The examination is done, and something failed."""
+
+    exit_code = ExitCode.NOT_DONE
+    slug = "unhealthy"
 
 
 class TimedOut(NexusctlError, TimeoutError):

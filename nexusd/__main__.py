@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    if given.check:
+        return _check(given)
     gc.disable()  # the imports make nothing but what stays; `daemon.run` sets the collector going
     import trio  # late, so that --version and --help are quick
 
@@ -74,6 +76,15 @@ def _run(given: argparse.Namespace) -> int:
     with daemon.bind(settings) as listener:
         trio.run(daemon.run, settings, listener, registry)
     return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    """Say what a daemon would start with, as a document; 0 when its settings are right."""
+    from nexusd.setup import describe_setup
+
+    setup = describe_setup(socket=given.socket, state_directory=given.state_directory, idle_exit_seconds=given.idle_exit)
+    print(setup.model_dump_json(by_alias=True))  # noqa: T201 - the answer
+    return EXIT_REFUSED if setup.reason else 0
 
 
 def _restore(directory: Path, state: Path, incomplete: bool) -> int:
@@ -117,6 +128,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--idle-exit", type=_seconds, metavar="TIME", help="end after so long without work: 10m, 90s, 1h")
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    parser.add_argument(
+        "--check", action="store_true", help="start nothing: check the settings and print, as JSON, what they come to"
+    )
     parser.add_argument(
         "--unsafe-failpoints",
         action="store_true",

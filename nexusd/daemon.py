@@ -38,6 +38,7 @@ from nexusd.service.assets import AssetService
 from nexusd.service.backups import DATABASE_NAME, BackupService
 from nexusd.service.catalogue import Catalogue
 from nexusd.service.companies import CompanyService
+from nexusd.service.doctor import DoctorService
 from nexusd.service.feed import Feed
 from nexusd.service.jobs import JobService
 from nexusd.service.logs import LogService
@@ -298,6 +299,7 @@ def _make_services(
             requests_open=lambda: activity.requests_open,
             list_spares=lambda: [_describe_spare(spare) for spare in spares],
         ),
+        doctor=DoctorService(settings.state_directory / DATABASE_NAME, workshop.room),
     )
 
 

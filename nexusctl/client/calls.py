@@ -1,6 +1,7 @@
 """Every call of the API that nexusctl makes, as data: what to send, and how to read what comes back.
 
 Owns paths, parameters, headers and the reading of answers and problems. Owns no transport: a Call can be sent by any client.
+Each call imports the models of its own answer alone: all of them together cost as much as an answer takes.
 
 Invariant: every call here may be sent again when its answer was lost. Submissions carry an Idempotency-Key; an upload that is
 repeated leaves at worst one unused asset more, and a deletion that is repeated is told that there is nothing to delete.
@@ -18,21 +19,23 @@ from pydantic import ValidationError
 from nexusctl.client.bodies import Body
 from nexusctl.errors import BadAnswer, Refused, UsageError
 from nexusd.contract.assets import Asset, AssetList
-from nexusd.contract.backups import Backup
 from nexusd.contract.base import Answer
-from nexusd.contract.companies import Company, CompanyCreation, CompanyList
 from nexusd.contract.jobs import BatchAccepted, BatchSubmission, CancelAnswer, Job, JobAccepted, JobList, JobSubmission
-from nexusd.contract.logs import LogPage
-from nexusd.contract.pauses import QueueState
 from nexusd.contract.problems import Problem
-from nexusd.contract.source_tasks import SourceTask
-from nexusd.contract.status import Health, Renderer, RendererList, Status
-from nexusd.contract.storage import CollectionReport, VerificationPage
-from nexusd.contract.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from nexusd.contract.backups import Backup
+    from nexusd.contract.companies import Company, CompanyCreation, CompanyList
+    from nexusd.contract.doctor import Examination
+    from nexusd.contract.logs import LogPage
+    from nexusd.contract.pauses import QueueState
+    from nexusd.contract.source_tasks import SourceTask
+    from nexusd.contract.status import Health, Renderer, RendererList, Status
+    from nexusd.contract.storage import CollectionReport, VerificationPage
+    from nexusd.contract.why import Why
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
@@ -148,11 +151,15 @@ def retry_job(company: str, job_id: str, key: str) -> Call[JobAccepted]:
 
 def explain_job(company: str, job_id: str) -> Call[Why]:
     """Why a job stands as it does."""
+    from nexusd.contract.why import Why
+
     return Call("GET", _jobs(company, job_id, "why"), Why)
 
 
 def get_log(company: str, job_id: str, *, attempt: int | None, offset: int, raw: bool = False) -> Call[LogPage]:
     """One page of a log, as text; with `raw` the answer is the bytes themselves, which no model can read."""
+    from nexusd.contract.logs import LogPage
+
     params = _given({"attempt": attempt, "offset": offset, "raw": "true" if raw else None})
     return Call("GET", _jobs(company, job_id, "log"), LogPage, params=params)
 
@@ -221,6 +228,8 @@ def get_source_task(
     company: str, source_task_id: str, *, limit: int | None = None, cursor: str | None = None
 ) -> Call[SourceTask]:
     """One page of the jobs and assets of a conversation task, newest first."""
+    from nexusd.contract.source_tasks import SourceTask
+
     path = _path("v1", "companies", company, "source-tasks", source_task_id)
     return Call("GET", path, SourceTask, params=_given({"limit": limit, "cursor": cursor}))
 
@@ -247,34 +256,47 @@ def unpin_asset(company: str, asset_id: str) -> Call[Asset]:
 
 def collect_garbage(*, dry_run: bool) -> Call[CollectionReport]:
     """Delete what no asset has, or say what that would be. As much as is taken in one go."""
+    from nexusd.contract.storage import CollectionReport
+
     return Call(
         "POST", "/v1/storage/gc", CollectionReport, params=_given({"dryRun": "true" if dry_run else None}), is_long=True
     )
 
 
-def verify_storage(*, after: str | None = None) -> Call[VerificationPage]:
-    """Read some of what is stored anew, and tell what is wrong with it."""
-    return Call("GET", "/v1/storage/verify", VerificationPage, params=_given({"after": after}), is_long=True)
+def verify_storage(*, after: str | None = None, quick: bool = False) -> Call[VerificationPage]:
+    """Read some of what is stored anew, or quickly compare sizes, and tell what is wrong with it."""
+    from nexusd.contract.storage import VerificationPage
+
+    params = _given({"after": after, "quick": "true" if quick else None, "limit": 500 if quick else None})
+    return Call("GET", "/v1/storage/verify", VerificationPage, params=params, is_long=True)
 
 
 def list_companies(*, limit: int | None = None, cursor: str | None = None) -> Call[CompanyList]:
     """One page of companies, oldest first."""
+    from nexusd.contract.companies import CompanyList
+
     return Call("GET", "/v1/companies", CompanyList, params=_given({"limit": limit, "cursor": cursor}))
 
 
 def get_company(company: str) -> Call[Company]:
     """One company, named by id or slug."""
+    from nexusd.contract.companies import Company
+
     return Call("GET", _path("v1", "companies", company), Company)
 
 
 def add_company(creation: CompanyCreation) -> Call[Company]:
     """Add a company. Added again, the answer is that there is one already."""
+    from nexusd.contract.companies import Company
+
     body = creation.model_dump_json(by_alias=True, exclude_unset=True).encode()
     return Call("POST", "/v1/companies", Company, headers={"Content-Type": "application/json"}, body=body)
 
 
 def queue() -> Call[QueueState]:
     """What is paused."""
+    from nexusd.contract.pauses import QueueState
+
     return Call("GET", "/v1/queue", QueueState)
 
 
@@ -289,34 +311,53 @@ def resume_queue(job_type: str | None = None, *, every: bool = False) -> Call[Qu
 
 
 def _change_queue(change: str, fields: Mapping[str, str | bool | None]) -> Call[QueueState]:
+    from nexusd.contract.pauses import QueueState
+
     body = json.dumps({name: value for name, value in fields.items() if value is not None})
     return Call("POST", f"/v1/queue/{change}", QueueState, headers={"Content-Type": "application/json"}, body=body.encode())
 
 
 def back_up(directory: str, key: str) -> Call[Backup]:
     """Make a backup in that folder; asked again with the same key, it goes on where it broke off."""
+    from nexusd.contract.backups import Backup
+
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     body = json.dumps({"directory": directory}).encode()
     return Call("POST", "/v1/backup", Backup, headers=headers, body=body, is_long=True)
 
 
 def list_renderers() -> Call[RendererList]:
-    """All renderers, by job type."""
+    """What the daemon can render."""
+    from nexusd.contract.status import RendererList
+
     return Call("GET", "/v1/renderers", RendererList)
+
+
+def examine(timeout_seconds: float) -> Call[Examination]:
+    """Whether the database is sound, as far as that can be told in that time, and how full the disk is."""
+    from nexusd.contract.doctor import Examination
+
+    return Call("GET", "/v1/doctor", Examination, params={"timeout": f"{timeout_seconds:.3f}"}, is_long=True)
 
 
 def get_renderer(job_type: str) -> Call[Renderer]:
     """One renderer, with the schema of its input."""
+    from nexusd.contract.status import Renderer
+
     return Call("GET", _path("v1", "renderers", job_type), Renderer)
 
 
 def status() -> Call[Status]:
     """What the daemon says about itself."""
+    from nexusd.contract.status import Status
+
     return Call("GET", "/v1/status", Status)
 
 
 def health() -> Call[Health]:
     """Whether the daemon is ready."""
+    from nexusd.contract.status import Health
+
     return Call("GET", "/v1/health", Health)
 
 

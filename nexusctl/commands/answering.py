@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nexusctl.client.calls import Call
-    from nexusctl.client.nexus import Nexus
+    from nexusctl.commands.asking import Sender
     from nexusctl.output.forms import Form
     from nexusctl.output.screen import Screen, Style
 
@@ -23,7 +23,7 @@ AnswerT = TypeVar("AnswerT", bound=Answer)
 class Answering:
     """A daemon to ask, and where and how to print what it answers."""
 
-    nexus: Nexus
+    nexus: Sender
     screen: Screen
     form: Form
 

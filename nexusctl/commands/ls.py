@@ -39,6 +39,7 @@ def run(
     template: Format = None,
 ) -> None:
     """List jobs, newest first; of a conversation task, jobs and assets in one list, as `nexusctl task` does."""
+    from nexusctl.commands.asking import open_asker
     from nexusctl.errors import UsageError
     from nexusctl.output.forms import choose_form
     from nexusctl.output.templates import fields_of
@@ -54,7 +55,7 @@ def run(
     session: Session = context.obj
     screen = session.screen(quiet=quiet)
     form = choose_form(fields_of(JobSummary) if template else None, as_json=as_json, ids=quiet, template=template)
-    with session.connect(screen) as nexus:
+    with open_asker(session, screen) as nexus:
         from nexusctl.client import calls
         from nexusctl.commands.answering import Answering
         from nexusctl.output.present import format_jobs

@@ -20,6 +20,7 @@ def refuse_empty_if_given(text: str | None) -> str | None:
 Json = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes: results and errors only.")]
+NoPreview = Annotated[bool, typer.Option("--no-preview", help="Show no picture, where the terminal could.")]
 SourceTask = Annotated[str | None, typer.Option("--source-task", metavar="ID", help="The conversation task that asks for it.")]
 Ids = Annotated[bool, typer.Option("--quiet", "-q", help="Ids only.")]
 Format = Annotated[

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nexusctl.client.calls import Call
-    from nexusctl.client.nexus import Nexus
+    from nexusctl.commands.asking import Sender
     from nexusd.contract.base import Answer
 
 PAGE_MAX: Final = 100
 
 
-def fetch_pages(nexus: Nexus, make_call: Callable[[int, str | None], Call[Answer]], limit: int) -> dict[str, Any]:
+def fetch_pages(nexus: Sender, make_call: Callable[[int, str | None], Call[Answer]], limit: int) -> dict[str, Any]:
     """Return up to `limit` items as one document, from as many pages as that takes; `nextCursor` is the last page's.
 
     `make_call` gets how many items to ask for, and the cursor.

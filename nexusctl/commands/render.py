@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nexusctl.commands.options import Json, Quiet, SourceTask
+from nexusctl.commands.options import Json, NoPreview, Quiet, SourceTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,17 +80,19 @@ def run(
     source_task: SourceTask = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    no_preview: NoPreview = False,
 ) -> None:
     """Render a file and write the result.
 
     Starts a daemon when none answers, sends local files that the source names (pictures, data), follows the job, and prints
-    the path of the result. Ctrl-C detaches; the job goes on. `nexusctl renderers` tells what there is to render and to set.
+    the path of the result; a PNG is shown too, where the terminal can. Ctrl-C detaches; the job goes on. `nexusctl
+    renderers` tells what there is to render and to set.
     """
     from nexusctl.client.submitting import make_submission
     from nexusctl.commands.given import parse_given
     from nexusctl.errors import UsageError
 
-    session: Session = context.obj
+    session: Session = context.obj.without_preview() if no_preview else context.obj
     screen = session.screen(quiet=quiet)
     wish = Wish(file, out, result_format, parse_given(assignments or ()))
     of_job = {} if source_task is None else {"source_task_id": source_task}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nexusctl.client import calls
 from nexusctl.commands.asset_get import safe_name
 from nexusctl.commands.following import require_done
+from nexusctl.commands.preview import show_preview
 from nexusctl.errors import Interrupted, JobLost, JobNotDone
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def finish(session: Session, nexus: Nexus, screen: Screen, ended: JobSummary, ta
     if len(job.assets) > len(saved):
         more = len(job.assets) - len(saved)
         screen.note(f"{more} more made by the same job; see: {session.suggest('show', ended.id)}, or use -o FOLDER/")
+    if target.path is not None and not as_json:
+        show_preview(session, nexus, screen, job.assets, job.result_asset_id)
 
 
 def choose(job: Job, target: Target) -> list[tuple[Asset, Target]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
@@ -48,6 +48,11 @@ class Session:
     colour: str = "auto"
     time: str = "relative"
     opener: str | None = None
+    preview: str = "auto"
+
+    def without_preview(self) -> Session:
+        """Return the same session, in which no picture is shown."""
+        return replace(self, preview="never")
 
     def screen(self, *, quiet: bool = False) -> Screen:
         """Return the two streams, in the colours and the times that are wanted."""
@@ -110,6 +115,7 @@ def open_session(given: Given) -> Session:
         found["color"],
         found["time"],
         found.get("opener"),
+        found["preview"],
     )
 
 

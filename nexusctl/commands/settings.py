@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 COLOURS: Final = ("auto", "always", "never")
 TIMES: Final = ("relative", "iso", "unix")
+PREVIEWS: Final = ("auto", "kitty", "iterm2", "sixel", "never")
 PROFILE: Final = "profile"
 PROFILES: Final = "profiles"
 DEFAULT: Final = "default"
@@ -64,8 +65,9 @@ KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "color": _one_of(*COLOURS),
     "time": _one_of(*TIMES),
     "opener": _text,
+    "preview": _one_of(*PREVIEWS),
 }
-"""Every setting, and how it is read. All but `opener` are options too."""
+"""Every setting, and how it is read. All but the last two are options too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ def resolve(given: Given, environment: Mapping[str, str] = os.environ, file: Fil
 
 def with_defaults(settings: Mapping[str, Setting]) -> dict[str, Setting]:
     """Return every setting, with the defaults of those that nobody has said anything about, but for what has none."""
-    defaults = {"socket": default_socket_path(), "company": DEFAULT, "color": COLOURS[0], "time": TIMES[0]}
+    defaults: dict[str, Any] = {"socket": default_socket_path(), "company": DEFAULT}
+    defaults |= {"color": COLOURS[0], "time": TIMES[0], "preview": PREVIEWS[0]}
     return {key: Setting(value, DEFAULT) for key, value in defaults.items()} | dict(settings)
 
 

@@ -25,6 +25,7 @@ def run(
     template: Format = None,
 ) -> None:
     """List the jobs and the assets of a conversation task in one list, newest first. A task that nobody named has nothing."""
+    from nexusctl.commands.asking import open_asker
     from nexusctl.output.forms import choose_form
     from nexusctl.output.templates import fields_of
     from nexusd.contract.source_tasks import SourceTask, SourceTaskItem
@@ -32,7 +33,7 @@ def run(
     session: Session = context.obj
     screen = session.screen(quiet=quiet)
     form = choose_form(fields_of(SourceTaskItem) if template else None, as_json=as_json, ids=quiet, template=template)
-    with session.connect(screen) as nexus:
+    with open_asker(session, screen) as nexus:
         from nexusctl.client import calls
         from nexusctl.commands.answering import Answering
         from nexusctl.output.assets import format_source_task

@@ -27,6 +27,11 @@ class Form:
     ids: bool = False
     template: Template | None = None
 
+    @property
+    def is_for_people(self) -> bool:
+        """Whether none of the three is set."""
+        return not self.as_json and not self.ids and self.template is None
+
     def write(self, screen: Screen, body: bytes, text: Callable[[], str]) -> None:
         """Print one document of the API, given as it came."""
         if self.as_json:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nexusctl.errors import NexusctlError
 
 MIN_WIDTH: Final = 20
-COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1", "reverse": "7"}
 
 
 @dataclass(frozen=True, slots=True)

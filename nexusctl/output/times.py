@@ -8,8 +8,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from nexusd.contract.base import format_time
-
 if TYPE_CHECKING:
     from nexusctl.output.screen import Style
 
@@ -39,5 +37,7 @@ def format_moment(moment: datetime | None, style: Style) -> str | None:
 
 def _exact(moment: datetime, style: Style) -> str | None:
     if style.time == "iso":
+        from nexusd.contract.base import format_time  # late: completions tell ages, and cannot afford pydantic
+
         return format_time(moment)
     return f"{int(moment.timestamp())}" if style.time == "unix" else None

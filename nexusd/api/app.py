@@ -12,6 +12,7 @@ from nexusd.api import (
     assets,
     backups,
     companies,
+    doctor,
     events,
     jobs,
     logs,
@@ -49,6 +50,7 @@ ROUTERS: Final = (
     backups.router,
     storage.router,
     status.router,
+    doctor.router,
 )
 UNSEEN: Final = (JobSubmission, BatchSubmission, CompanyCreation, PauseRequest, ResumeRequest, BackupRequest, Problem)
 """Models that the routes handle by themselves, so that FastAPI does not find them."""

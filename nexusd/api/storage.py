@@ -22,4 +22,4 @@ async def collect_garbage(request: Request, query: Annotated[CollectionQuery, Qu
 @router.get("/verify", responses=document(200, VerificationPage, "What is wrong with some of the assets."))
 async def verify_storage(request: Request, query: Annotated[VerificationQuery, Query()]) -> Response:
     """Read what is stored anew, a page at a time, and tell what is not as its row says."""
-    return answer(await services(request).storage.verify(query.after, query.limit))
+    return answer(await services(request).storage.verify(query.after, query.limit, quick=query.quick))

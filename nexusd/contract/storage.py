@@ -40,6 +40,7 @@ class VerificationQuery(Query):
         default=None, description="nextAfter of the page before."
     )
     limit: int = Field(default=100, ge=1, le=500, description="Assets to look at; fewer when that takes long.")
+    quick: bool = Field(default=False, description="Whether to compare sizes only, and read nothing.")
 
 
 class Finding(Answer):

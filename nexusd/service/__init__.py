@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nexusd.service.assets import AssetService
     from nexusd.service.backups import BackupService
     from nexusd.service.companies import CompanyService
+    from nexusd.service.doctor import DoctorService
     from nexusd.service.feed import Feed
     from nexusd.service.jobs import JobService
     from nexusd.service.logs import LogService
@@ -44,3 +45,4 @@ class Services:
     waiting: WaitService
     renderers: RendererService
     status: StatusService
+    doctor: DoctorService

@@ -30,16 +30,22 @@ class Room:
 
     def look(self, wanted_bytes: int = 0) -> LowDisk | None:
         """Return what is the matter when there is less free than there must be, once `wanted_bytes` are written."""
+        found = self.measure()
+        if found is None:
+            return None
+        self._tell(found, found.free_bytes < found.needed_bytes)
+        return found if found.free_bytes - wanted_bytes < found.needed_bytes else None
+
+    def measure(self) -> LowDisk | None:
+        """Return what is free and what must be, low or not; None when nobody can tell."""
         try:
             disk = os.statvfs(self._path)
         except OSError:  # it is gone; whoever writes next says so
             return None
-        free = disk.f_bavail * disk.f_frsize
         needed = self._min_free_bytes
         if needed is None:
             needed = min(DEFAULT_MIN_FREE_BYTES, int(disk.f_blocks * disk.f_frsize * DEFAULT_MIN_FREE_SHARE))
-        self._tell(LowDisk(free, needed), free < needed)
-        return LowDisk(free, needed) if free - wanted_bytes < needed else None
+        return LowDisk(disk.f_bavail * disk.f_frsize, needed)
 
     def is_low(self) -> bool:
         """Tell whether there is less free than there must be."""

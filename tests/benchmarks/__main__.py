@@ -21,6 +21,7 @@ from tests.benchmarks import (
     startup,
     streams,
     submissions,
+    verbs,
 )
 from tests.benchmarks.programs import open_daemon, open_hello, open_scratch
 from tests.benchmarks.report import Line, render_table
@@ -42,6 +43,7 @@ BENCHMARKS: Final[dict[str, Callable[[Scratch, int, float], Iterator[Line]]]] = 
     "renderers": renderers.run,
     "startup": startup.run,
     "idle": idle.run,
+    "verbs": verbs.run,
 }
 
 

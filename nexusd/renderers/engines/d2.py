@@ -48,6 +48,10 @@ PLACED: Final = re.compile(r"\bdiagram\.d2:\d+:\d+: ")
 OUT_OF_MEMORY: Final = re.compile(r"out of memory|cannot allocate memory|pthread_create failed")
 # Wherever D2 may read an import, one of these stands before the @; strings and text blocks match too and are sorted out later.
 MAYBE_IMPORT: Final = re.compile(r"""(?:^|[:;{\[\],]|\.\.\.|["|])(?:\s|\\)*(@["']?)""", re.MULTILINE)
+# Lines of nothing but names and arrows, and what may make text of such a line, or take its edges away.
+PLAIN_EDGES: Final = re.compile(r"^[ \t]*+\w++(?:[ \t]*+(?:<->|->|<-|--)[ \t]*+\w++)++", re.MULTILINE)
+ARROW: Final = re.compile("->|<-(?!>)|--(?!>)")
+UNCOUNTED: Final = re.compile(r"""["'|\\]|\b(?:null|suspend)\b""", re.IGNORECASE)
 PROBE: Final = "nexusd-probe-"
 MARGIN: Final = 8  # pixels around a drawing inside another; D2's own 100 would make it small there
 
@@ -112,6 +116,7 @@ def draw_boards(source: str, folder: Path, look: Look) -> dict[str, Element]:
     """Return the clean tree of each board by the name its picture gets, the main board first."""
     if not source.strip():
         raise InvalidInput(f"{NAME}: the source is empty, there is nothing to draw")
+    check_source(source, look.style.caps.diagram_max_nodes)
     refuse_imports(source, folder)
     messages = run_d2(source, folder, "boards", arguments(look))
     if messages is not None:
@@ -132,11 +137,22 @@ def draw_boards(source: str, folder: Path, look: Look) -> dict[str, Element]:
     return trees
 
 
+def check_source(source: str, nodes_max: int) -> None:
+    """Refuse what is surely too large to lay out: plain lines of edges are counted, where nothing can undo them."""
+    if not UNCOUNTED.search(source) and sum(len(ARROW.findall(line)) for line in PLAIN_EDGES.findall(source)) > nodes_max:
+        raise too_large(nodes_max)
+
+
+def too_large(nodes_max: int) -> InvalidInput:
+    """Return the refusal of a diagram above the bound."""
+    return InvalidInput(f"{NAME}: more than {nodes_max:,} nodes and edges (caps.diagram_max_nodes)")
+
+
 def check_count(trees: list[Element], nodes_max: int) -> None:
-    """Refuse too large a diagram. D2 tells what it found in its drawing only, so this spares the painting, not the layout."""
+    """Refuse too large a diagram. D2 tells what globs and boards made of its source only in the drawing."""
     classes = (element.get("class", "") for tree in trees for element in tree.iter())
     if sum(name == "shape" or name.startswith("connection ") for name in classes) > nodes_max:
-        raise InvalidInput(f"{NAME}: more than {nodes_max:,} nodes and edges (caps.diagram_max_nodes)")
+        raise too_large(nodes_max)
 
 
 def arguments(look: Look) -> list[str]:

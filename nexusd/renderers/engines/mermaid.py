@@ -48,6 +48,7 @@ YAML_PLACE: Final = re.compile(r"\s*\((\d+):(\d+)\)\s*\n")
 BEGINNING: Final = re.compile(r"^(?:Error: )?(?:(?:Parse|Lexical) error on line \d+[:.]|Parsing failed:)\s*")
 LINES: Final = re.compile(r" (?:on|at) line:? ?\d+(?:, column:? ?\d+)?")
 OLD_PICTURE: Final = re.compile(r"\n[^\n]*\n-+\^")
+EDGES_EXCEEDED: Final = "Edge limit exceeded"
 _spare: list[Page] = []
 
 
@@ -76,7 +77,7 @@ def make(source: str, style: Style, *, sketch: bool) -> Drawing:
     if not seen.text.strip():
         raise InvalidInput(f"{NAME}: the source is empty, there is nothing to draw")
     if count_parts(seen.text) > style.caps.diagram_max_nodes:
-        raise InvalidInput(f"{NAME}: more than {style.caps.diagram_max_nodes:,} nodes and edges (caps.diagram_max_nodes)")
+        raise too_large(style)
     config = configuration(style, sketch=sketch)
 
     def work() -> Answer:
@@ -85,8 +86,15 @@ def make(source: str, style: Style, *, sketch: bool) -> Drawing:
 
     answer: Answer = in_large_stack(work)
     if answer.svg is None:
+        if EDGES_EXCEEDED in answer.error:  # `a & b --> c & d` multiplies
+            raise too_large(style)
         raise refusal(answer, seen)
     return finished(answer.svg, style, config["theme"])
+
+
+def too_large(style: Style) -> InvalidInput:
+    """Return the refusal of a diagram above the bound."""
+    return InvalidInput(f"{NAME}: more than {style.caps.diagram_max_nodes:,} nodes and edges (caps.diagram_max_nodes)")
 
 
 def configuration(style: Style, *, sketch: bool) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Rules, each with a test: all text is in the family it was measured in; a width below nought, which browsers pass over, goes;
 selectors that painters cannot read go from lists whose other selectors mean the same; colours of HTML labels hold for text too;
-labels of mind maps that are placed by their middle are anchored there; text on the pale boxes of a journey is not white.
+labels of mind maps that are placed by their middle are anchored there; text on the pale boxes of a journey is not white; in the
+boxes of C4 the kind stands in the middle, and the description clear of the border.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ NEGATIVE_WIDTH: Final = re.compile(r"stroke-width:\s*-[\d.]+;?")
 ENDING: Final = re.compile(r'#[\w-]+ \[id\$="[^"]*"\],')
 NOTE_COLOUR: Final = re.compile(r"(#[\w-]+) \.noteLabel \.nodeLabel[^{}]*\{\s*color:\s*([^;}]+)")
 TEXT_COLOUR: Final = re.compile(r"#[\w-]+\{[^}]*\bfill:([^;}]+)")
+C4_LIFT: Final = 8.0  # pixels: Mermaid leaves no room below a description, and much above it
 CENTRED: Final = re.compile(r"translate\(0[, ]")
 
 
@@ -39,6 +41,8 @@ def mend(tree: Element) -> None:
         centre_labels(tree)
     elif kind == "journey":
         colour_texts(tree)
+    elif kind == "c4":
+        settle_boxes(tree)
 
 
 def mend_css(css: str) -> str:
@@ -55,6 +59,18 @@ def centre_labels(tree: Element) -> None:
         if group.get("class") == "label" and CENTRED.match(group.get("transform", "")):
             for text in group.iter(f"{{{SVG}}}text"):
                 text.set("text-anchor", "middle")
+
+
+def settle_boxes(tree: Element) -> None:
+    """Put the kind of each box of C4 in its middle, and lift the description: the first and the last of its texts."""
+    for group in tree.iter(f"{{{SVG}}}g"):
+        texts = group.findall(f"{{{SVG}}}text")
+        if group.get("class") != "person-man" or len(texts) < 2:
+            continue
+        texts[0].set("x", texts[1].get("x", "0"))
+        texts[0].set("text-anchor", "middle")
+        if len(texts) > 2:
+            texts[-1].set("y", f"{float(texts[-1].get('y', 0)) - C4_LIFT:g}")
 
 
 def colour_texts(tree: Element) -> None:

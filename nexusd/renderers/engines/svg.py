@@ -1,9 +1,8 @@
 """Make the SVG that a tool drew safe to open and the same in every viewer.
 
-Rules, each with a test: only elements of static SVG stay (anything else ends the render, dropping it would lose text);
-event handlers go; a link stays when it leads to http, https or mailto, else its text stays without it; an image stays when it
-is a data: URI, a remote one becomes a drawn placeholder, a local file ends the render; CSS and attributes refer to nothing
-outside the file. What was taken away is named in the log.
+`svg_safety` takes out what could act or reach out, and names it in the log. Here is what the drawing of a tool needs besides,
+each rule with a test: only elements of static SVG may be in it (anything else ends the render, dropping it would lose text); a
+remote picture becomes a drawn placeholder; a local file, and what is no picture, ends the render.
 
 `BoardCleaner` is for D2, which embeds files and has several boards: there a data: URI must stand in the source, and a link may
 lead to another board. D2 measures code in em and formulas in ex of the viewer's own font: both are pinned to 16 px and 8 px.
@@ -19,26 +18,18 @@ from typing import Final
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
+from nexusd.renderers.engines import svg_safety
 from nexusd.renderers.job import InvalidInput, RendererFailed
 
-SVG: Final = "http://www.w3.org/2000/svg"
-XLINK: Final = "http://www.w3.org/1999/xlink"
+SVG: Final = svg_safety.SVG
+XLINK: Final = svg_safety.XLINK
 HREFS: Final = ("href", f"{{{XLINK}}}href")
-ELEMENT_NAMES: Final = """
-svg g a defs style title desc metadata symbol use switch rect path circle ellipse line polyline polygon text
-tspan textPath image marker mask clipPath pattern linearGradient radialGradient stop filter feBlend
-feColorMatrix feComponentTransfer feComposite feConvolveMatrix feDiffuseLighting feDisplacementMap
-feDistantLight feDropShadow feFlood feFuncA feFuncB feFuncG feFuncR feGaussianBlur feMerge feMergeNode
-feMorphology feOffset fePointLight feSpecularLighting feSpotLight feTile feTurbulence
-"""
-ELEMENTS: Final = frozenset(ELEMENT_NAMES.split())
-LINK: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+ELEMENTS: Final = svg_safety.ELEMENTS - svg_safety.ANIMATIONS | {"metadata"}
 DATA_IMAGE: Final = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml)[;,]", re.IGNORECASE)
 REMOTE: Final = re.compile(r"(?:https?:)?//", re.IGNORECASE)
-FOREIGN_URL: Final = re.compile(r"""url\(\s*(?!["']?(?:\#|data:(?:application|font)/))[^)]*\)|@import[^;]*;?""", re.IGNORECASE)
-FOREIGN_CSS: Final = re.compile(r"expression\s*\(|javascript:|-moz-binding|\\[0-9a-f]", re.IGNORECASE)
 EX: Final = re.compile(r"(-?[\d.]+)ex")
 PIXELS_PER_EX: Final = 8.0
+BOARD: Final = "#nexusd-board-"  # stands for a link to another board while the drawing is made safe
 
 ET.register_namespace("", SVG)
 ET.register_namespace("xlink", XLINK)
@@ -55,65 +46,35 @@ class Cleaner:
         """Return the clean tree of an SVG document. Raises InvalidInput or RendererFailed for what cannot be made safe."""
         if "<!ENTITY" in text:
             raise RendererFailed("the tool drew an SVG with entities; it cannot be made safe")
-        return self.clean_tree(ET.fromstring(text))
+        try:
+            root = ET.fromstring(text)
+        except ET.ParseError:
+            what = "the source holds a control character, or another that an SVG cannot hold: take it out"
+            raise InvalidInput(f"{self._name}: {what}") from None
+        if self._prepare(root):
+            text = ET.tostring(root, "unicode")
+        return ET.fromstring(svg_safety.make_safe(text, name=self._name))
 
-    def clean_tree(self, root: ET.Element) -> ET.Element:
-        """Clean a tree in place and return it. Raises what `clean_text` raises."""
+    def _prepare(self, root: ET.Element) -> bool:
+        """Refuse what may not be there, and replace what would only be taken out; tell whether anything was."""
+        changed = False
         for parent in root.iter():
-            self._clean_attributes(parent)
-            for position, child in enumerate(list(parent)):
-                parent[position] = self._clean_element(child)
-        return root
+            for position, child in enumerate(parent):
+                namespace, _, name = child.tag.rpartition("}")
+                if namespace != f"{{{SVG}" or name not in ELEMENTS:
+                    raise RendererFailed(f"the tool drew a <{name}> element, which cannot be made safe")
+                if name == "image":
+                    parent[position] = self._clean_image(child)
+                    changed = changed or parent[position] is not child
+                elif name == "a":
+                    changed = self._prepare_link(child) or changed
+        return changed
 
-    def _clean_element(self, element: ET.Element) -> ET.Element:
-        namespace, _, name = element.tag.rpartition("}")
-        if namespace != f"{{{SVG}" or name not in ELEMENTS:
-            raise RendererFailed(f"the tool drew a <{name}> element, which cannot be made safe")
-        if name == "a":
-            self._clean_link(element)
-        elif name == "image":
-            return self._clean_image(element)
-        elif name == "style":
-            element.text = self._clean_css(element.text or "")
-        else:
-            self._keep_local_references(element)
-        return element
-
-    def _clean_attributes(self, element: ET.Element) -> None:
-        for name, value in list(element.attrib.items()):
-            if name.rpartition("}")[2].lower().startswith("on"):
-                self._warn(f"removed the event handler {name}")
-                del element.attrib[name]
-            elif name in ("width", "height") and (size := EX.fullmatch(value)):
-                element.set(name, f"{float(size[1]) * PIXELS_PER_EX:.3f}")
-            elif name not in HREFS and ("url(" in value or name == "style"):
-                element.set(name, self._clean_css(value))
-
-    def _clean_css(self, css: str) -> str:
-        cleaned = FOREIGN_URL.sub("none", css)
-        if cleaned != css:
-            self._warn("removed a reference to outside of the file from a style")
-        return FOREIGN_CSS.sub("", cleaned)
-
-    def _keep_local_references(self, element: ET.Element) -> None:
-        for name in HREFS:
-            if not element.get(name, "#").startswith("#"):
-                self._warn(f"removed a reference to {element.attrib.pop(name)[:200]}")
-
-    def _clean_link(self, element: ET.Element) -> None:
-        target = take_target(element)
-        self._link(element, target)
-
-    def _link(self, element: ET.Element, target: str) -> None:
-        """Let an element lead to `target`, if it may."""
-        if LINK.match(target):
-            element.set("href", target)
-            element.set("rel", "noopener noreferrer")
-        elif target:
-            self._warn(f"removed the link to {target[:200]!r}: links may lead to http, https and mailto")
+    def _prepare_link(self, _link: ET.Element) -> bool:
+        return False
 
     def _clean_image(self, element: ET.Element) -> ET.Element:
-        target = next((element.attrib[name] for name in HREFS if name in element.attrib), "")
+        target = target_of(element)
         if target.startswith("data:"):
             if DATA_IMAGE.match(target):
                 return element
@@ -136,6 +97,9 @@ class BoardCleaner(Cleaner):
         super().__init__("diagram.d2")
         self._source = source
         self._boards = boards
+        # By number: a source can write such a link too, and must not say what it becomes.
+        self._anchors = {name: f"{BOARD}{number}" for number, name in enumerate(boards.values())}
+        self._links = {anchor: f"{name}.svg" for name, anchor in self._anchors.items()}
         self._board = Path()
         self._patterns: set[int] = set()  # pictures that are D2's own: no icon is ever put into <defs>
 
@@ -144,18 +108,32 @@ class BoardCleaner(Cleaner):
         text = path.read_text("utf-8")
         if "<!DOCTYPE" in text:
             raise RendererFailed("D2 drew an SVG with a document type; it cannot be made safe")
-        root = ET.fromstring(text)
         self._board = path
-        self._patterns = {id(image) for defs in root.iter(f"{{{SVG}}}defs") for image in defs.iter(f"{{{SVG}}}image")}
-        self.clean_tree(root).set("font-size", "16px")
+        root = self.clean_text(text)
+        for element in root.iter():
+            self._finish(element)
+        root.set("font-size", "16px")
         return root
 
-    def _link(self, element: ET.Element, target: str) -> None:
-        board = self._board_at(target)
-        if board is None:
-            super()._link(element, target)
-        else:
-            element.set("href", f"{board}.svg")
+    def _prepare(self, root: ET.Element) -> bool:
+        self._patterns = {id(image) for defs in root.iter(f"{{{SVG}}}defs") for image in defs.iter(f"{{{SVG}}}image")}
+        return super()._prepare(root)
+
+    def _prepare_link(self, link: ET.Element) -> bool:
+        board = self._board_at(target_of(link))
+        for name in HREFS if board is not None else ():
+            link.attrib.pop(name, None)
+        if board is not None:
+            link.set("href", self._anchors[board])
+        return board is not None
+
+    def _finish(self, element: ET.Element) -> None:
+        """Lead a link to its board, and let sizes not depend on the viewer's font."""
+        for name in ("width", "height"):
+            if size := EX.fullmatch(element.get(name, "")):
+                element.set(name, f"{float(size[1]) * PIXELS_PER_EX:.3f}")
+        if link := self._links.get(element.get("href", "")):
+            element.set("href", link)
 
     def _board_at(self, target: str) -> str | None:
         """Return the name of the board that a relative link leads to."""
@@ -163,18 +141,15 @@ class BoardCleaner(Cleaner):
         return next((name for file, name in self._boards.items() if file.as_posix() == wanted), None)
 
     def _clean_image(self, element: ET.Element) -> ET.Element:
-        target = next((element.attrib[name] for name in HREFS if name in element.attrib), "")
+        target = target_of(element)
         if target.startswith("data:") and target not in self._source and id(element) not in self._patterns:
             raise InvalidInput("diagram.d2: an icon names a file; a diagram has no files, use a data: URI")
         return super()._clean_image(element)
 
 
-def take_target(element: ET.Element) -> str:
-    """Remove where an element leads to, and return it."""
-    target = next((element.attrib[name] for name in HREFS if name in element.attrib), "")
-    for name in HREFS:
-        element.attrib.pop(name, None)
-    return target
+def target_of(element: ET.Element) -> str:
+    """Return where an element leads to."""
+    return next((element.attrib[name] for name in HREFS if name in element.attrib), "")
 
 
 def placeholder(image: ET.Element, target: str) -> ET.Element:

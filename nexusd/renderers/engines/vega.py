@@ -16,7 +16,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-from nexusd.renderers.engines import fonts
+from nexusd.renderers.engines import fonts, glyphs
 from nexusd.renderers.engines.drawing import Drawing, Style
 from nexusd.renderers.engines.spec_fonts import FAMILIES, use_our_fonts, with_default_fonts
 from nexusd.renderers.engines.spec_json import NAMES, parse_spec
@@ -188,11 +188,34 @@ def mapping(value: Any, place: str) -> dict[str, Any]:
 
 
 def register_fonts() -> None:
-    """Let vl-convert measure text with our fonts. Registering them twice would load them twice."""
-    if not _registered:
-        for folder in sorted({str(file.parent) for file in fonts.files()}):
-            vl_convert.register_font_directory(folder)
-        _registered.append(True)
+    """Let vl-convert measure text with our fonts, and only what they lack with those of the machine.
+
+    It takes the first font that has a character, in the order in which it has read them, once in a process; a configuration of
+    fontconfig's says that order. Registering ours behind the machine's would make the size of a chart hang on the machine.
+    """
+    if _registered:
+        return
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as name:
+        folders = []
+        for number, file in enumerate(fonts.files()):  # a folder each: within one, the order is the file system's
+            folders.append(Path(name, str(number)))
+            folders[-1].mkdir()
+            folders[-1].joinpath(file.name).symlink_to(file)
+        listed = "".join(f"<dir>{folder}</dir>" for folder in (*folders, *glyphs.FOLDERS))
+        config = Path(name, "fonts.conf")
+        config.write_text(f"<fontconfig>{listed}</fontconfig>", "utf-8")
+        before = os.environ.get("FONTCONFIG_FILE")
+        os.environ["FONTCONFIG_FILE"] = str(config)
+        try:
+            vl_convert.register_font_directory(name)  # which reads all the others first; we have nothing to add
+        finally:
+            os.environ.pop("FONTCONFIG_FILE")
+            if before is not None:
+                os.environ["FONTCONFIG_FILE"] = before
+    _registered.append(True)
 
 
 def refuse(error: ValueError, name: str) -> NoReturn:

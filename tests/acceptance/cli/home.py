@@ -1,7 +1,7 @@
 """One person's desktop for a test: folders of its own, the installed nexusctl, and whatever daemons it starts.
 
 The daemons get one more renderer, `gate`, whose job waits until the test opens its gate (a FIFO): a job that is running for
-exactly as long as a test needs it, without sleeping.
+exactly as long as a test needs it, without sleeping. What is written there as JSON is the job's progress.
 
 Every daemon has this desktop's socket in its command line; those, and only those, are ended at the end.
 """
@@ -44,8 +44,11 @@ GATE = RendererSpec(job_type="gate", description="Waits.", input_model=Input, ou
 _CHILD: Final = """\
 import json, os
 os.write(int(os.environ["NEXUSD_PROGRESS_FD"]), b'{"progress": 0.25, "message": "at the gate"}\\n')
-with open(json.load(open("input.json"))["gate"]) as gate:
-    text = gate.read()
+text = "{"
+while text.startswith("{"):  # progress: it is passed on, and the gate stays closed
+    with open(json.load(open("input.json"))["gate"]) as gate:
+        text = gate.read()
+    os.write(int(os.environ["NEXUSD_PROGRESS_FD"]), text.encode() if text.startswith("{") else b"")
 os.makedirs("out", exist_ok=True)
 with open("out/result.txt", "w") as out:
     out.write(text)
@@ -154,6 +157,10 @@ class Home:
     def kill_daemon(self) -> None:
         """End the daemon as a crash would, and wait until it is gone."""
         _end(self.daemon_pid(), signal.SIGKILL)
+
+    def stop_daemon(self) -> None:
+        """End the daemon in order, and wait until it is gone."""
+        _end(self.daemon_pid(), signal.SIGTERM)
 
     def close(self) -> None:
         """End the daemons of this desktop."""

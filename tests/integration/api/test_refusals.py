@@ -81,7 +81,7 @@ ROUTES: Final = (
     Route("PUT", f"{IN_COMPANY}/assets/{{asset_id}}/pin"),
     Route("DELETE", f"{IN_COMPANY}/assets/{{asset_id}}/pin"),
     Route("POST", "/v1/storage/gc", query=frozenset({"dryRun"})),
-    Route("GET", "/v1/storage/verify", query=frozenset({"after", "limit"})),
+    Route("GET", "/v1/storage/verify", query=frozenset({"after", "limit", "quick"})),
     Route("GET", "/v1/companies", query=PAGE),
     Route("POST", "/v1/companies", body={"slug": "acme"}, body_max_bytes=BODY_MAX_BYTES),
     Route("GET", IN_COMPANY),
@@ -93,6 +93,7 @@ ROUTES: Final = (
     Route("GET", "/v1/renderers/{job_type}"),
     Route("GET", "/v1/status"),
     Route("GET", "/v1/health"),
+    Route("GET", "/v1/doctor", query=frozenset({"timeout"})),
 )
 JSON_ROUTES: Final = [route for route in ROUTES if route.body is not None]
 
@@ -176,6 +177,7 @@ BAD_QUERIES: Final[dict[str, list[str]]] = {
     "inline": ["", "perhaps", "2"],
     "download": ["", "perhaps", "2"],
     "dryRun": ["", "perhaps", "2"],
+    "quick": ["", "perhaps", "2"],
     "types": ["", "content_job", "content_job.vanished"],
     "snapshot": ["", "all", "ACTIVE", "true"],
     "timeout": ["", "-1", "600.1", "x", "nan", "inf", "1e9", "30s"],

@@ -218,10 +218,10 @@ async def test_an_asset_that_is_deleted_meanwhile_is_not_found_wrong(home: Path)
         other = await upload(daemon, b"other")
         original = service.StorageService._check
 
-        async def check_late(self: service.StorageService, row: Any) -> Any:
+        async def check_late(self: service.StorageService, row: Any, quick: bool) -> Any:
             if row.id == asset["id"]:  # it is read from the list, and goes before its file is looked at
                 assert (await daemon.client.delete(f"{ASSETS}/{asset['id']}")).status_code == 204
-            return await original(self, row)
+            return await original(self, row, quick)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(service.StorageService, "_check", check_late)

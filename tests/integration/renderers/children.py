@@ -36,8 +36,9 @@ def render(
     workdir: Path,
     assets: dict[str, bytes] | None = None,
     environment: dict[str, str] | None = None,
+    before: Sequence[str] = (),
 ) -> Ended:
-    """Validate an input, place its assets, run the child, and return how it ended."""
+    """Validate an input, place its assets, run the child, and return how it ended. `before` is a program that starts it."""
     workdir.mkdir(parents=True, exist_ok=True)
     placed = spec.input_model.model_validate(given).model_dump(by_alias=True, mode="json")
     paths = {}
@@ -47,7 +48,7 @@ def render(
         (workdir / paths[asset_id]).write_bytes(content)
         (workdir / paths[asset_id]).chmod(0o400)
     (workdir / "input.json").write_text(json.dumps(place(placed, paths)), "utf-8")
-    return run(spec.command(placed), workdir, environment or {})
+    return run([*before, *spec.command(placed)], workdir, environment or {})
 
 
 def run(argv: Sequence[str], workdir: Path, environment: dict[str, str]) -> Ended:

@@ -45,7 +45,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "source": {**SPEC, "title": EVIL, "usermeta": {"embedOptions": {"patch": "http://example.org/patch.json"}}},
     },
 }
-NO_FONTS = '<?xml version="1.0"?><fontconfig></fontconfig>'
 
 
 def chart(workdir: Path, source: Any = SPEC, assets: dict[str, bytes] | None = None, **options: Any) -> Ended:
@@ -130,13 +129,6 @@ for folder in {work!r}:
 """)
     for form, ended in cold.items():
         assert (tmp_path / form / "out" / f"chart.{form}").read_bytes() == ended.files[f"chart.{form}"], form
-
-
-def test_text_is_there_when_the_machine_has_no_fonts(tmp_path: Path, cold: dict[str, Ended]) -> None:
-    (tmp_path / "fonts.conf").write_text(NO_FONTS)
-    given = {"source": SPEC, "files": FILES, "format": "png"}
-    hidden = render(CHART, given, tmp_path / "a", {"csv": CSV.encode()}, {"FONTCONFIG_FILE": str(tmp_path / "fonts.conf")})
-    assert hidden.files == cold["png"].files
 
 
 def test_characters_that_our_fonts_lack_are_told(tmp_path: Path) -> None:

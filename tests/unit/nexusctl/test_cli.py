@@ -90,6 +90,7 @@ def test_every_error_has_its_exit_code() -> None:
         "JobLost": 1,
         "NotDrained": 1,
         "AssetsDamaged": 1,
+        "Unhealthy": 1,
         "TimedOut": 124,
         "Interrupted": 130,
     }
@@ -154,6 +155,27 @@ def test_no_module_of_nexusctl_imports_the_daemons_frameworks() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+NEEDED = {"render": ["f.d2"], "events": ["-f"], "asset put": ["f.d2"], "open": ["x"]}
+RUN_VERB = (
+    "import sys, runpy; sys.argv[1:] = sys.argv[2:]\n"
+    "try: runpy.run_module('nexusctl', run_name='__main__')\n"
+    "except SystemExit: pass\n"
+    f"print('\\nLOADED', *[name for name in {('nexusd.renderers', *FOREIGN)} if name in sys.modules])"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_verb_that_is_run_imports_the_daemons_frameworks(tmp_path: Path, verb: str) -> None:
+    (tmp_path / "f.d2").write_text("a -> b")
+    told = ["--no-start", "--socket", str(tmp_path / "none.sock"), *verb.split()]
+    for arguments in (told, [*told, *NEEDED.get(verb, ["x"])]):
+        command = [sys.executable, "-c", RUN_VERB, "-", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, stdin=subprocess.DEVNULL)
+        assert done.stdout.splitlines()[-1] == "LOADED", (arguments, done)
+        assert "Traceback" not in done.stderr
 
 
 NO_OBJECTS = ["", "{", "[]", "1", '{"a": NaN}', "[" * 100_000, "@/no/such/file", "@a\0b", '{"a": ' + "9" * 5000 + "}"]

@@ -80,6 +80,7 @@ def test_without_a_file_there_are_the_defaults(environment: dict[str, str]) -> N
         "company": "default",
         "color": "auto",
         "time": "relative",
+        "preview": "auto",
     }
     assert resolve(Given(), environment | {"NEXUSCTL_COMPANY": "", "NEXUSCTL_TIMEOUT": "1.5"}).keys() == {"timeout"}
 

@@ -84,6 +84,7 @@ def test_a_second_graph_is_found(source: str, second: int | None) -> None:
         "digraph {" + "subgraph x {" * DEPTH_MAX + "}" * DEPTH_MAX,
         "digraph { subgraph x {" + " ".join(f"a{number}" for number in range(4000)) + "}" + "subgraph x {}" * 100_000 + "}",
         "digraph {" + "a -> " * 1_000_000,
+        "digraph {" + "{" * 200_000 + " ".join(f"a{number}" for number in range(4000)) + "}" * 200_001,
     ],
 )
 def test_nothing_is_read_more_than_once(source: str) -> None:

@@ -55,3 +55,13 @@ def test_text_on_the_boxes_of_a_journey_has_the_colour_of_text() -> None:
     )
     mend(tree)
     assert [text.get("style") for text in tree.iter(f"{{{SVG}}}text")] == ["a:b;fill:#123", None]
+
+
+def test_the_texts_in_a_box_of_c4_are_in_its_middle_and_clear_of_its_border() -> None:
+    texts = '<text x="20" y="20">kind</text><text x="50" y="40">name</text><text x="50" y="70">described</text>'
+    boxes = f'<g class="person-man">{texts}</g><g class="person-man"><text x="1" y="2">alone</text></g>'
+    tree = ET.fromstring(f'<svg xmlns="{SVG}" aria-roledescription="c4">{boxes}<g>{texts}</g></svg>')
+    mend(tree)
+    found = [(text.get("x"), text.get("y"), text.get("text-anchor")) for text in tree.iter(f"{{{SVG}}}text")]
+    assert found[:4] == [("50", "20", "middle"), ("50", "40", None), ("50", "62", None), ("1", "2", None)]
+    assert found[4:] == [("20", "20", None), ("50", "40", None), ("50", "70", None)]

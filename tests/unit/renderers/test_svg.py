@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -9,6 +10,7 @@ import pytest
 
 from nexusd.renderers.engines.svg import BoardCleaner
 from nexusd.renderers.job import InvalidInput, RendererFailed
+from tests.support.svg_attacks import ATTACKS, document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,3 +123,22 @@ def test_a_link_to_another_board_leads_to_its_picture(tmp_path: Path) -> None:
     root.write_text(f'{HEAD}<a href="layers/a%20b.svg"><text>t</text></a></svg>')
     tree = BoardCleaner("", {root: "diagram", other: "diagram_layers.a_b"}).clean(root)
     assert tree[0].get("href") == "diagram_layers.a_b.svg"
+
+
+@pytest.mark.parametrize("target", ["javascript:alert(1)", "1x", "-1", "99"])
+def test_a_source_cannot_say_what_a_link_to_a_board_becomes(tmp_path: Path, target: str) -> None:
+    result = cleaned(tmp_path, f'<a href="#nexusd-board-{target}"><text>t</text></a>')
+    assert f'href="#nexusd-board-{target}"' in result or 'href="diagram.svg"' in result
+
+
+@pytest.mark.parametrize("body", ATTACKS)
+def test_known_attacks_do_nothing_or_end_the_render(tmp_path: Path, body: str) -> None:
+    path = tmp_path / "diagram.svg"
+    path.write_text(document(body), "utf-8")
+    try:
+        result = ET.tostring(BoardCleaner("", {path: "diagram"}).clean(path), "unicode")
+    except (InvalidInput, RendererFailed):
+        return
+    shown = re.sub(r'<a [^>]*href="https://x.invalid/kept"|<title>[^<]*\(not fetched\)</title>', "", result)
+    assert "x.invalid" not in shown
+    assert "hit" not in shown
