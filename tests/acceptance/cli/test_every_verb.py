@@ -65,6 +65,7 @@ EVERY: Final = {
     "watch": Case("JOB", "events", lines=True),
     "wait": Case("JOB", Job, lines=True),
     "events": Case("", "events", lines=True),
+    "top": Case("--once", None),
     "open": Case("JOB --print", None),
     "cancel": Case("LIVE", CancelAnswer),
     "retry": Case("JOB", JobAccepted),
@@ -90,6 +91,8 @@ EVERY: Final = {
     "config path": Case("", None, needs_daemon=False),
     "config check": Case("", dict, needs_daemon=False),
     "status": Case("", Status),
+    "doctor": Case("", dict, needs_daemon=False),
+    "completion": Case("bash", None, needs_daemon=False),
     "version": Case("", dict, needs_daemon=False),
 }
 ASKING: Final = [verb for verb, case in EVERY.items() if case.needs_daemon]

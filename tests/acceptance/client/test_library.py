@@ -67,7 +67,12 @@ def test_a_file_is_rendered_with_the_pictures_it_uses(nexus: Nexus, tmp_path: Pa
     again = nexus.render(str(tmp_path / "a.md"))
     assert again.job.input == made.job.input, "what the daemon has is not sent twice"
     given = nexus.render("![](q.svg)\n", type="markdown", files={"q.svg": picture.encode()})
-    assert given.job.input["files"]["q.svg"] == made.job.input["files"]["p.svg"]
+    stored = given.job.input["files"]["q.svg"]
+    assert stored == made.job.input["files"]["p.svg"]
+    both = nexus.render(
+        "![](q.svg)\n", type="markdown", files={"q.svg": picture.encode()}, options={"files": {"r.svg": stored}}
+    )
+    assert both.job.input["files"] == {"q.svg": stored, "r.svg": stored}
 
 
 RED = png((8, 8), (b"\0" + b"\xff\x00\x00" * 8) * 8, depth=8, kind=2)
@@ -115,6 +120,8 @@ def test_bytes_and_options_alone_are_rendered_too(nexus: Nexus) -> None:
     icon = nexus.render(RED, type="image", format="ico", options={"sizes": [16]})
     assert icon.asset.content_type in ("image/x-icon", "image/vnd.microsoft.icon")
     assert set(icon.job.input["source"]) == {"$asset"}
+    drawn = nexus.render('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>', type="image", format="png")
+    assert set(drawn.job.input["source"]) == {"$asset"}, "a picture is never a text"
     theme = nexus.render(None, type="theme", options={"seed": "teal"})
     assert len(theme.assets) > 1
     assert theme.job.input["source"] is None
