@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nexusd.contract.assets import Asset
     from nexusd.contract.jobs import Attempt, Job, JobSummary
     from nexusd.contract.pauses import QueuePause, QueueState
-    from nexusd.contract.status import Containment, Limits, Status
+    from nexusd.contract.status import Containment, Limits, SpareState, Status
 
 STATUS_COLOURS: Final = {"queued": "cyan", "running": "yellow", "done": "green", "failed": "red", "cancelled": "dim"}
 _LABEL_WIDTH: Final = 13
@@ -111,6 +111,7 @@ def format_status(status: Status, style: Style) -> str:
         ("assets", str(status.assets)),
         ("running", _limits_line(status.limits)),
         ("children", _held(status.containment)),
+        ("spares", _spares_line(status.spares) if status.spares else None),
         ("socket", clean_line(status.socket)),
         ("state", clean_line(status.state_directory)),
         ("schema", f"{clean_line(status.schema_revision)}, SQLite {clean_line(status.sqlite_version)}"),
@@ -123,6 +124,16 @@ def _held(containment: Containment) -> str:
     bound = "" if containment.processes == "none" else f", processes bounded by {containment.processes}"
     refused = "".join(f"\nnot {level}: {reason}" for level, reason in containment.refused.items())
     return clean(f"{containment.level}{bound}{refused}")
+
+
+def _spares_line(spares: Sequence[SpareState]) -> str:
+    """Return what waits warm for a job, by the module of its engine."""
+    named = (
+        f"{clean_line(spare.engine.partition(':')[0].rpartition('.')[2])} "
+        f"({format_size(spare.memory_bytes or 0) if spare.warm else 'warming'})"
+        for spare in spares
+    )
+    return ", ".join(named)
 
 
 def format_queue(state: QueueState, style: Style) -> str:

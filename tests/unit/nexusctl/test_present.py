@@ -134,7 +134,13 @@ def test_status_says_what_runs() -> None:
     }
     shown = format_status(Status.model_validate_json(json.dumps(document)), WIDE)
     assert "paused" not in shown
+    assert "spares" not in shown
     assert "at most 2 at once\n" in shown
+    engine = "nexusd.renderers.engines.{}:render"
+    document["spares"] = [
+        {"jobType": "diagram", "engine": engine.format("mermaid"), "warm": True, "memoryBytes": 79_691_776},
+        {"jobType": "document", "engine": engine.format("document"), "warm": False},
+    ]
     limits = limits | {"runningJobsPerCompany": 1, "slotsPerType": {"video": 2}}
     pauses = [
         {"jobType": None, "pausedAt": documents.MOMENT},
@@ -147,6 +153,7 @@ def test_status_says_what_runs() -> None:
     assert lines[first + 1].strip().startswith("video, since ")
     assert lines[first + 1].endswith(": x y")
     assert "running      at most 2 at once, 1 of a company; video counts as 2" in lines
+    assert "spares       mermaid (76.0 MiB), document (warming)" in lines
     assert "0.1.0, pid 7, stopping" in shown
     assert "1 queued, 2 done" in shown
     assert "landlock, processes bounded by cgroup" in shown
