@@ -86,7 +86,7 @@ def kind_of(options: Iterable[str], metavar: str | None, typed: str, verb: str =
             return _BY_OPTION[name]
     if metavar in _FILES_BEHIND_AT:
         return FILES if "@" in typed else None
-    kind = _BY_METAVAR.get(metavar or "")
+    kind = _BY_METAVAR.get((metavar or "").strip("[]"))
     return f"job of {verb}" if kind == "job" and verb in _STATUSES else kind
 
 

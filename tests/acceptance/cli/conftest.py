@@ -23,10 +23,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture
-def shared(desk: Home, tmp_path: Path) -> Home:
+def shared(desk: Home, tmp_path: Path) -> Iterator[Home]:
     """The desktop with the running daemon, and a work folder of this test's own."""
     desk.work = tmp_path
-    return desk
+    yield desk
+    desk.leave_gates()
 
 
 @pytest.fixture

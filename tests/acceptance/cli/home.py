@@ -62,6 +62,7 @@ class Home:
         self._runtime = tempfile.mkdtemp(prefix="nx-")  # short: a socket's path has 107 bytes
         self.socket = Path(self._runtime, "nexusd", "nexusd.sock")
         self.work = base / "work"
+        self._at_gates: list[str] = []
         plug_in = base / "plug-in"
         for folder in (self.work, plug_in / "gate-1.dist-info", base / "home"):
             folder.mkdir(parents=True)
@@ -147,7 +148,13 @@ class Home:
         """Submit a job that waits at a gate; return its id."""
         done = self.run("submit", "gate", "--input", json.dumps({"gate": str(gate)}), *options)
         assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        self._at_gates.append(done.stdout.strip())
+        return self._at_gates[-1]
+
+    def leave_gates(self) -> None:
+        """End the jobs that still wait at gates, so that they hold no place from those that come after."""
+        while self._at_gates:
+            self.run("cancel", self._at_gates.pop())
 
     def daemon_pid(self) -> int:
         """Return the pid of the daemon that answers."""
