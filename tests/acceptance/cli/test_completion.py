@@ -111,8 +111,8 @@ def test_jobs_are_described_and_only_those_offered_that_are_of_use(home: Home) -
 def test_assets_and_profiles_are_completed(home: Home) -> None:
     home.file("a.txt", "a")
     asset = home.run("asset", "put", "a.txt").stdout.strip()
-    job = submit(home, "t")
     assert [line.split("\t")[0] for line in complete(home, "asset", "show", "")[1:]] == [asset]
+    job = submit(home, "t")
     assert {line.split("\t")[0] for line in complete(home, "open", "")[1:]} >= {asset, job}
     config = Path(home.environment["XDG_CONFIG_HOME"], "nexusctl/config.toml")
     config.parent.mkdir(parents=True)

@@ -242,7 +242,9 @@ async def test_real_renderers_end_to_end(home: Path) -> None:
         check_problem(answer, 422, "invalid-request", ["/input/files/a.png/$asset", "/input/files/a.png/asset"])
         assert take_stock(daemon.state) == before
         listed = (await daemon.client.get("/v1/renderers")).json()["items"]
-        assert [(found["jobType"], found["available"]) for found in listed] == [("diagram", True), ("document", True)]
+        assert [(found["jobType"], found["available"]) for found in listed] == sorted(
+            (spec.job_type, True) for spec in BUILT_IN
+        )
         for found in listed:
             assert (await daemon.client.get(f"/v1/renderers/{found['jobType']}")).json() == found
             assert found["inputSchema"]["type"] == "object"
