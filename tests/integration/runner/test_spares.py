@@ -14,7 +14,7 @@ import trio
 
 from nexusd.domain.states import JobStatus
 from nexusd.renderers.diagram import DIAGRAM
-from nexusd.renderers.document import DOCUMENT
+from nexusd.renderers.document import DOCUMENT, DocumentInput
 from nexusd.renderers.spec import CHILD, engine_command
 from nexusd.runner.containment import Level, find_containment
 from nexusd.runner.spares import SpareRules
@@ -47,6 +47,14 @@ async def wait_for(condition: Callable[[], bool]) -> None:
 
 def warm(runner: Runner) -> int:
     return sum(spare.memory_bytes is not None for spare in runner.spares)
+
+
+def document(language: str, source: str) -> dict[str, Any]:
+    """Return the input of a document as the service stores it."""
+    checked: dict[str, Any] = DocumentInput.model_validate({"language": language, "source": source}).model_dump(
+        mode="json", by_alias=True
+    )
+    return checked
 
 
 async def draw(runner: Runner, **fields: Any) -> Job:
@@ -136,18 +144,14 @@ async def test_a_spare_is_limited_as_any_child(tmp_path: Path, containment: Any)
 
 async def test_a_job_in_a_spare_can_be_cancelled_and_times_out(tmp_path: Path) -> None:
     async with open_runner(tmp_path, MARKDOWN, terminate_grace_seconds=0) as runner:
-        endless = {
-            "language": "typst",
-            "source": "#for i in range(30000) { for j in range(30000) { let k = i + j } }",
-            "format": "pdf",
-        }
-        quick = {"language": "markdown", "source": "x", "format": "pdf"}
+        endless = document("typst", ENDLESS)
+        quick = document("markdown", "x")
         assert (await runner.run(job_type="document", input=quick)).status is JobStatus.DONE
         await wait_for(lambda: warm(runner) == 1)
         [spare] = runner.spares
         job = await runner.run(job_type="document", input=endless, timeout_seconds=0.5)
         assert spare.is_taken
-        assert job.error_code == "timeout"
+        assert job.error_code == "timeout", job.error_message
         await wait_for(lambda: warm(runner) == 1)
         [spare] = runner.spares
         job_id = await runner.submit(job_type="document", input=endless)
@@ -204,7 +208,7 @@ async def test_a_kind_gives_way_to_one_that_was_asked_for_later(tmp_path: Path) 
         await draw(runner)
         await wait_for(lambda: warm(runner) == 1)
         [first] = runner.spares
-        text = {"language": "markdown", "source": "x", "format": "pdf"}
+        text = document("markdown", "x")
         assert (await runner.run(job_type="document", input=text)).status is JobStatus.DONE
         await wait_for(lambda: any(spare.kind.job_type == "document" and spare.memory_bytes for spare in runner.spares))
         assert first.let_go.is_set()

@@ -70,6 +70,8 @@ def status(**changes: Any) -> Status:
                 "logMaxBytes",
                 "eventRetentionSeconds",
                 "eventRetentionCount",
+                "spareIdleSeconds",
+                "sparesMemoryMaxBytes",
             ),
             1,
         ),
