@@ -188,6 +188,8 @@ SPARED: Final = {
     "_link": "its caller has the points",
     "_note": "a name in the index of blobs, which may as well be missing",
     "_run": "tries what works here, before there are attempts",
+    "_keep": "a spare has no job: killed, there is nothing to make good",
+    "start_cold": "`supervise` opens it, and has the points",
     "make_own": "a restored database that nobody uses yet: killed, the restore has not happened",
     "stop": "the hub's end is no news of an event",
 }
