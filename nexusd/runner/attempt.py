@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nexusd.runner")
 
 INSIST_SECONDS: Final = 1.0
-_NO_NETWORK: Final = "the renderer asks for the network: allow it with the setting network_job_types = [{!r}]"
 COPY_MAX_BYTES: Final = 32 * 1024 * 1024
 """Of assets that are copied to a warm spare. A sandbox that is made for the job is shown them where they lie."""
 T = TypeVar("T")
@@ -108,8 +107,8 @@ class Attempt:
         try:
             spec = self._spec(claim)
             inputs = await find_inputs(claim, workshop.database)
-            if spec.network and spec.job_type not in workshop.network_job_types:
-                return Failed(ErrorCode.RENDERER_UNAVAILABLE, _NO_NETWORK.format(spec.job_type)), usage, ()
+            if (refusal := spec.network_refusal(workshop.network_job_types)) is not None:
+                return Failed(ErrorCode.RENDERER_UNAVAILABLE, f"the renderer {refusal}"), usage, ()
             async with self._open_work(spec, inputs) as work:
                 outcome, usage = await self._render(work)
                 if not isinstance(outcome, Done):

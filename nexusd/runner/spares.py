@@ -23,6 +23,7 @@ import math
 import os
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 import trio
@@ -241,13 +242,10 @@ class Spares:
         held = sum(self._memory(spare) for spare in self._spares if not spare.is_taken or spare.let_go.is_set())
         if held + self._measured.get(kind, ASSUMED_BYTES) <= self._rules.memory_max_bytes:
             return True
-        for other in self._wanted:
-            if other == kind:
-                break
-            for spare in self:
-                if spare.kind == other:
-                    self.give_up(spare)  # its end is news
-                    return False
+        older = takewhile(lambda other: other != kind, self._wanted)
+        victim = next((spare for other in older for spare in self if spare.kind == other), None)
+        if victim is not None:
+            self.give_up(victim)  # its end is news
         return False
 
     def _memory(self, spare: Spare) -> int:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from nexusd.renderers.spec import RendererSpec
 
 BELIEVED_SECONDS: Final = 5.0
-NO_NETWORK: Final = "it asks for the network: allow it with the setting network_job_types = [{!r}]"
 
 
 class Condition(NamedTuple):
@@ -69,6 +68,6 @@ class Catalogue:
     def _look(self, spec: RendererSpec) -> Condition:
         """Blocks: it reads what is installed."""
         reason = spec.unavailable_reason()
-        if reason is None and spec.network and spec.job_type not in self._network_job_types:
-            reason = NO_NETWORK.format(spec.job_type)
+        if reason is None and (refusal := spec.network_refusal(self._network_job_types)) is not None:
+            reason = f"it {refusal}"
         return Condition(reason, {name: installed_version(name) for name in spec.tools})

@@ -7,9 +7,10 @@ memory. Colours are BT.709 in the range of television, and say so. Leaves out wh
 
 from __future__ import annotations
 
-import contextlib
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
+
+from nexusd.renderers.engines.film_writing import Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +39,7 @@ MUXERS: Final[dict[str, dict[str, str]]] = {
 SOUND: Final = {"mp4": "aac", "webm": "libopus"}
 
 
-class Film:
+class Film(Written):
     """A film that is being written. Frames come by `add`; the sound is taken from `sound` as it is needed."""
 
     def __init__(self, path: Path, *, codec: str, size: tuple[int, int], fps: int, sound: Iterable[AudioFrame] | None) -> None:
@@ -94,18 +95,6 @@ class Film:
         if self._sound is not None:
             self._output.mux(self._sound.encode(None))
         self._output.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            import av
-
-            with contextlib.suppress(av.error.FFmpegError):  # the file is worth nothing: the error that came first counts
-                self._output.close()
 
 
 def set_picture(stream: Any, size: tuple[int, int], fps: int) -> None:

@@ -5,9 +5,10 @@ Invariants: one frame is in memory at a time; the same frames give the same byte
 
 from __future__ import annotations
 
-import contextlib
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
+
+from nexusd.renderers.engines.film_writing import Written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ PALETTE: Final = "stats_mode=single:reserve_transparent=1"
 USE: Final = "new=1:dither=bayer:bayer_scale=3"  # no diff_mode: it keeps what was painted with the palette before
 
 
-class Gif:
+class Gif(Written):
     """A GIF that is being written, and repeats for ever."""
 
     def __init__(self, path: Path, *, size: tuple[int, int], fps: int) -> None:
@@ -60,18 +61,6 @@ class Gif:
             self._write(self._last, self._frames - 1)
         self._output.mux(self._stream.encode(None))
         self._output.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            import av
-
-            with contextlib.suppress(av.error.FFmpegError):  # the file is worth nothing: the error that came first counts
-                self._output.close()
 
 
 def make_graph(size: tuple[int, int], fps: int) -> Any:
