@@ -97,7 +97,7 @@ class RendererSpec:
         return format_version(self.own_version, {name: installed_version(name) for name in self.tools})
 
     def network_refusal(self, allowed: Collection[str]) -> str | None:
-        """Return what is wrong when `allowed`, the job types that get the network, leave this one out that asks for it; else None."""
+        """Return what is wrong when this one asks for the network and is not among `allowed`, the job types that get it."""
         if not self.network or self.job_type in allowed:
             return None
         return f"asks for the network: allow it with the setting network_job_types = [{self.job_type!r}]"
