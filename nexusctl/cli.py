@@ -153,12 +153,17 @@ def _epilog(verb: str, examples: Sequence[str]) -> str:
 
 def _verbs_in(arguments: Sequence[str]) -> Sequence[str]:
     """Return the verb that is asked for; all of its group when that alone is, and all there are when it is none of them."""
+    if verb := find_verb(arguments):
+        return [verb]
+    first = next(words_in(arguments), "")
+    return [verb for verb in VERBS if verb.startswith(f"{first} ")] or VERBS
+
+
+def find_verb(arguments: Sequence[str]) -> str:
+    """Return the verb on a command line, finished or not; "" when there is none."""
     words = words_in(arguments)
     first, second = next(words, ""), next(words, "")
-    for verb in (f"{first} {second}", first):
-        if verb in VERBS or verb in ALIASES:
-            return [verb]
-    return [verb for verb in VERBS if verb.startswith(f"{first} ")] or VERBS
+    return next((verb for verb in (f"{first} {second}", first) if verb in VERBS or verb in ALIASES), "")
 
 
 def words_in(arguments: Sequence[str]) -> Iterator[str]:

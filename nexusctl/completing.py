@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from nexusctl import cli
+from nexusctl.cli import find_verb
 from nexusctl.commands.candidates import DIRECTORIES, FILES, Candidate, Question, find_candidates, kind_of
 
 if TYPE_CHECKING:
@@ -81,14 +82,6 @@ def read(done: Sequence[str], current: str) -> Wanted:
     if len(positional) >= len(arguments) and arguments[place].nargs == 1:
         return Wanted()
     return Wanted(kind_of([], arguments[place].metavar, current, verb))
-
-
-def find_verb(done: Iterable[str]) -> str:
-    """Return the verb on a command line, "" when there is none yet."""
-    words = cli.words_in(list(done))
-    first, second = next(words, ""), next(words, "")
-    known = [verb for verb in (f"{first} {second}", first) if verb in cli.VERBS or verb in cli.ALIASES]
-    return known[0] if known else ""
 
 
 def split(line: str) -> list[str]:

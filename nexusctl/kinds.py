@@ -6,7 +6,7 @@ Owns what follows from names and from the daemon's list of renderers, pure. What
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -101,7 +101,7 @@ def find_other_kind(renderers: Iterable[Renderer], file: str, forced: str | None
         if found is None:
             return None
         kind = kind_of(found, longest_extension(file, found.extensions) or "")
-        return Kind(kind.job_type, {"language": language}, kind.formats, kind.extension) if language else kind
+        return replace(kind, fields={"language": language}) if language else kind
     every = {extension: one for one in renderers for extension in one.extensions}
     extension = longest_extension(file, every)
     return None if extension is None else kind_of(every[extension], extension)

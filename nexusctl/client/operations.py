@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 from nexusctl.client import asking, calls, downloading, logs, paging, streams, submitting, uploads, waiting
 from nexusctl.client.autostart import Starter
 from nexusctl.client.bodies import as_body, name_of, type_of
-from nexusctl.client.following import Following
-from nexusctl.client.frames import EVENTS
 from nexusctl.client.methods import operation, stream
 from nexusctl.client.patience import ANSWER_SECONDS, PATIENCE_SECONDS, Patience
 from nexusctl.client.steps import Do
@@ -221,8 +219,7 @@ class Operations:
         connection broke begins anew: forget at each `snapshot.begin` what was told before it. Raises as `follow` does.
         """
         path = calls.ALL_EVENTS_PATH if all_companies else calls.company_events_path(self.company)
-        following = Following(after, EVENTS, snapshot=snapshot)
-        return streams.follow_events(self.patience.renew(), path, types, following, self.silence_seconds)
+        return streams.follow_events(self.patience.renew(), path, types, after, self.silence_seconds, snapshot=snapshot)
 
     @stream
     def log(self, job: JobRef, *, attempt: int | None = None, follow: bool = False) -> Telling[LogEvent]:

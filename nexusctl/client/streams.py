@@ -15,7 +15,7 @@ from nexusctl.client import asking, calls
 from nexusctl.client.asking import read_passing_trouble
 from nexusctl.client.backoff import Backoff
 from nexusctl.client.following import Following
-from nexusctl.client.frames import JOB
+from nexusctl.client.frames import EVENTS, JOB
 from nexusctl.client.log_following import LogFollowing
 from nexusctl.client.steps import Ask, Lost, Read, Tell
 from nexusctl.errors import Refused
@@ -59,11 +59,11 @@ def follow_job(
 
 
 def follow_events(
-    patience: Patience, path: str, types: Iterable[str] | None, following: Following, silence_seconds: float
+    patience: Patience, path: str, types: Iterable[str] | None, after: int | None, silence_seconds: float, *, snapshot: bool
 ) -> Telling[StreamEvent]:
     """Tell the events of a company, or of all, for ever."""
     params = {} if types is None else {"types": [str(kind) for kind in types]}
-    return follow(patience, Source(path, silence_seconds, params), following)
+    return follow(patience, Source(path, silence_seconds, params), Following(after, EVENTS, snapshot=snapshot))
 
 
 def follow_log(patience: Patience, company: str, job_id: str, attempt: int | None, silence_seconds: float) -> Telling[LogFrame]:

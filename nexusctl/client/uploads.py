@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nexusctl.client import asking, calls
-from nexusctl.client.bodies import CHUNK_BYTES, Body, type_of
+from nexusctl.client.bodies import Body, type_of
 from nexusctl.client.steps import Do
 from nexusctl.errors import Refused
 from nexusd.contract.assets import ASSET_REFERENCE_KEY
@@ -66,8 +66,5 @@ def _refer(patience: Patience, company: str, content: bytes | Path, filename: st
 def _hash(content: bytes | Path) -> str:
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
-    digest = hashlib.sha256()
     with content.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,9 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nexusctl.client import asking, calls, logs, paging, streams, waiting
-from nexusctl.client.following import Following
-from nexusctl.client.frames import EVENTS
+from nexusctl.client import calls, logs, paging, streams, waiting
 from nexusctl.client.methods import operation, stream
 from nexusctl.client.operations import Operations
 from nexusctl.client.steps import consume
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from nexusctl.client.frames import StreamEvent
     from nexusctl.client.log_following import LogFrame
     from nexusctl.client.steps import Plan, Telling
-    from nexusd.contract.assets import AssetList
     from nexusd.contract.companies import Company
     from nexusd.contract.jobs import Job, JobSummary
     from nexusd.contract.logs import LogEvent, LogPage
@@ -33,7 +30,6 @@ class VerbNames(Operations):
     get_job = Operations.job
     cancel_job = Operations.cancel
     retry_job = Operations.retry
-    explain_job = Operations.why
     get_asset = Operations.asset
     upload_asset = Operations.upload
     download_asset = Operations.content
@@ -42,11 +38,6 @@ class VerbNames(Operations):
     def wait_job(self, job_id: str, *, timeout_seconds: float | None = None) -> Plan[Job | None]:
         """Return the job as soon as it is over; None when it is not within the timeout."""
         return waiting.wait_job(self.patience.renew(), self.company, job_id, timeout_seconds)
-
-    @operation
-    def find_assets(self, *, sha256: str) -> Plan[AssetList]:
-        """Return the newest asset with that content, if there is one."""
-        return asking.call(self.patience.renew(), calls.find_assets(self.company, sha256=sha256))
 
     @stream
     def find_running(self, job_type: str | None = None) -> Telling[JobSummary]:
@@ -75,16 +66,15 @@ class VerbNames(Operations):
     ) -> Telling[StreamEvent]:
         """Return the events of a company, as `events` does."""
         path = calls.company_events_path(company or self.company)
-        following = Following(after, EVENTS, snapshot=snapshot)
-        return streams.follow_events(self.patience.renew(), path, types, following, self.silence_seconds)
+        return streams.follow_events(self.patience.renew(), path, types, after, self.silence_seconds, snapshot=snapshot)
 
     @stream
     def follow_all(
         self, *, types: Iterable[str] | None = None, after: int | None = None, snapshot: bool = False
     ) -> Telling[StreamEvent]:
         """Return the events of all companies."""
-        following = Following(after, EVENTS, snapshot=snapshot)
-        return streams.follow_events(self.patience.renew(), calls.ALL_EVENTS_PATH, types, following, self.silence_seconds)
+        path = calls.ALL_EVENTS_PATH
+        return streams.follow_events(self.patience.renew(), path, types, after, self.silence_seconds, snapshot=snapshot)
 
     @stream
     def read_log(self, job_id: str, *, attempt: int | None = None) -> Telling[tuple[bytes, LogPage]]:

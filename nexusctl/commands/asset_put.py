@@ -37,7 +37,6 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Store a file as an asset. Prints its id, by which the input of a job can name it: {"$asset": "ID"}."""
-    import mimetypes
 
     from nexusctl.errors import UsageError
     from nexusctl.output.forms import Form
@@ -52,6 +51,7 @@ def run(
     screen = session.screen(quiet=quiet)
     with session.connect(screen) as nexus:
         from nexusctl.client import calls
+        from nexusctl.client.bodies import type_of
         from nexusctl.commands.answering import Answering
         from nexusctl.output.text import clean_line
 
@@ -59,7 +59,7 @@ def run(
             nexus.company,
             file,
             filename=called,
-            content_type=content_type or mimetypes.guess_type(called)[0] or "application/octet-stream",
+            content_type=content_type or type_of(called),
             source_task_id=source_task,
             namespace=namespace,
         )

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-import uuid
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -27,9 +25,6 @@ from nexusctl.output.screen import Screen
 from nexusd.contract.events import SnapshotEndEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from nexusctl.client.frames import StreamEvent
     from nexusctl.client.nexus import Nexus
     from nexusctl.commands.session import Session
 
@@ -94,8 +89,7 @@ class Loop:
         elif action is Action.CANCEL:
             self.feed.do(lambda nexus: f"job {job_id[-8:]}: {nexus.cancel_job(job_id).outcome}")
         elif action is Action.RETRY:
-            key = str(uuid.uuid4())
-            self.feed.do(lambda nexus: f"job {job_id[-8:]} once more: {nexus.retry_job(job_id, key=key).job_id[-8:]}")
+            self.feed.do(lambda nexus: f"job {job_id[-8:]} once more: {nexus.retry_job(job_id).job_id[-8:]}")
         elif action is Action.OPEN:
             self.feed.do(lambda nexus: open_result(self.session, nexus, job_id))
         elif action is Action.PAUSE:
@@ -130,9 +124,11 @@ def run_board(session: Session, nexus: Nexus, screen: Screen) -> None:
 def print_board(nexus: Nexus, screen: Screen) -> None:
     """Print one frame as text, as long as it is."""
     board, view = Board(), View()
-    with closing(_until_whole(nexus)) as events:
+    with nexus.follow_company(snapshot=True) as events:
         for event in events:
             board.take(event.name, event.data)
+            if isinstance(event.data, SnapshotEndEvent):
+                break
     list_over(nexus)(board, view)
     ask(nexus, active_of(board, [job.id for job in board.jobs()]))(board, view)
     canvas = make_canvas(screen, screen.style.width or ONCE_COLUMNS, _ANY)
@@ -171,18 +167,6 @@ class _Notes(Screen):
     def note(self, text: str) -> None:
         """Keep a note."""
         self.told.append(text)
-
-
-def _until_whole(nexus: Nexus) -> Generator[StreamEvent, None, None]:
-    with closing(_generator(nexus)) as events:
-        for event in events:
-            yield event
-            if isinstance(event.data, SnapshotEndEvent):
-                return
-
-
-def _generator(nexus: Nexus) -> Generator[StreamEvent, None, None]:
-    yield from nexus.follow_company(snapshot=True)
 
 
 def _wait_enter(screen: Screen) -> None:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nexusctl.client.autostart import LOG_NAME
 from nexusctl.client.quick import NoAnswer, get
 from nexusctl.client.sockets import check_owner, check_path, is_answering
 from nexusctl.commands.findings import failed, ok, skipped, warning
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 HEALTH_SECONDS: Final = 5.0
 FOLDERS: Final = ("assets", "logs", "work")
-FILES: Final = ("nexusd.db", "nexusd.db-wal", "nexusd.db-shm", "nexusd.lock")
 LOCK_NAME: Final = "nexusd.lock"
+FILES: Final = ("nexusd.db", "nexusd.db-wal", "nexusd.db-shm", LOCK_NAME)
 MARK: Final = b"NEXUSD_ATTEMPT="
 PROC: Final = Path("/proc")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -49,7 +50,7 @@ def look_at_socket(path: Path) -> Iterator[Check]:
     elif is_healthy(path):
         yield ok("socket", f"{path} answers, and is open to you alone")
     else:
-        log = path.with_name("nexusd.log")
+        log = path.with_name(LOG_NAME)
         yield failed(
             "socket", f"somebody holds {path}, but is not ready and does not say why", f"see its log, {log} or journalctl"
         )

@@ -9,7 +9,6 @@ Moments are found by looking at single events, half of what is left each time: i
 from __future__ import annotations
 
 import re
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,7 +19,7 @@ from nexusctl.output.events import event_text
 from nexusd.contract.events import AssetEvent, EventType, JobEvent, ProgressEvent, ResetEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from nexusctl.client.frames import StreamEvent
     from nexusctl.client.nexus import Nexus
@@ -132,7 +131,7 @@ def find_moment(nexus: Nexus, moment: datetime, oldest: int, highest: int) -> in
     low, high = oldest, highest
     while low < high:
         middle = (low + high) // 2
-        with closing(_generator(nexus.follow_all(after=middle))) as events:
+        with nexus.follow_all(after=middle) as events:
             event = next(events)
         if isinstance(event.data, ResetEvent):  # pruned meanwhile
             low = min(high, max(middle + 1, event.data.oldest_available - 1))
@@ -146,7 +145,7 @@ def find_moment(nexus: Nexus, moment: datetime, oldest: int, highest: int) -> in
 def _iter_up_to(nexus: Nexus, after: int, highest: int) -> Iterator[StreamEvent]:
     if after >= highest:
         return
-    with closing(_generator(nexus.follow_all(after=after))) as events:
+    with nexus.follow_all(after=after) as events:
         for event in events:
             if isinstance(event.data, ResetEvent):  # pruned meanwhile, and what was asked for with it
                 yield event
@@ -154,10 +153,6 @@ def _iter_up_to(nexus: Nexus, after: int, highest: int) -> Iterator[StreamEvent]
             yield event
             if event.id is not None and event.id >= highest:
                 return
-
-
-def _generator(events: Iterator[StreamEvent]) -> Generator[StreamEvent, None, None]:
-    yield from events
 
 
 def _created_at(event: StreamEvent) -> datetime:

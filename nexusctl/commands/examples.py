@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -53,7 +54,7 @@ def make_plan(renderer: Renderer, name: str, wish: Wish) -> Plan:
         target = Target(Path(default))
         if Path(default).exists():
             raise UsageError(f"{default} exists already", hint="say where the result goes with -o FILE")
-    elif Path(wish.out).is_dir() or wish.out.endswith("/"):
+    elif os.path.isdir(wish.out) or wish.out.endswith("/"):
         target = Target(Path(wish.out, default), folder=Path(wish.out))
     else:
         target = Target(Path(wish.out))

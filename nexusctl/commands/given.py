@@ -34,10 +34,11 @@ def parse_given(assignments: Iterable[str]) -> dict[str, Any]:
 def parse_value(text: str) -> Any:
     """Return a value: JSON where the text is some, else the text itself."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError):
         return text
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def refuse_constant(name: str) -> NoReturn:
+    """Refuse what Python takes for JSON, and nobody else: `NaN`, `Infinity`. Raises ValueError."""
     raise ValueError(f"{name} is not JSON")

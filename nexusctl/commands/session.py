@@ -1,9 +1,8 @@
 """One invocation of nexusctl: which daemon, which company, how patient, how talkative.
 
 Owns finding the daemon, starting it or waiting for it where that is allowed, telling that it is of another version when it is
-not understood, and the commands that are suggested to the user. Which verbs
-start a daemon: all that act on jobs, assets or the queue, for those outlive the daemon, which ends by itself when it is idle;
-`status` does not, since it asks whether one runs.
+not understood, and the commands that are suggested to the user. Which verbs start a daemon: all that act on jobs, assets or the
+queue, for those outlive the daemon, which ends by itself when it is idle; `status` does not, since it asks whether one runs.
 """
 
 from __future__ import annotations

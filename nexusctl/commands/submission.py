@@ -6,11 +6,12 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
 from nexusctl.client.submitting import MANY_KEY_MAX_LENGTH, checked_key, make_submission, reasons_of
+from nexusctl.commands.given import parse_value, refuse_constant
 from nexusctl.errors import UsageError
 from nexusd.contract.jobs import JobSubmission
 
@@ -107,10 +108,7 @@ def _read_value(text: str) -> Any:
             return content.decode()
         except UnicodeDecodeError:
             raise UsageError(f"{where} is not UTF-8 text", hint="store it with: nexusctl asset put") from None
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return text
+    return parse_value(text)
 
 
 def _read(name: str, path: str | None, hint: str | None = None) -> tuple[str, bytes]:
@@ -124,13 +122,9 @@ def _read(name: str, path: str | None, hint: str | None = None) -> tuple[str, by
 
 def _parse_object(where: str, content: bytes, hint: str) -> dict[str, Any]:
     try:
-        value = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        value = json.loads(content.decode("utf-8-sig"), parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} is not JSON: {error}", hint=hint) from None
     if not isinstance(value, dict):
         raise UsageError(f"{where} holds no JSON object", hint=hint)
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -7,7 +7,7 @@ Invariants:
 1. A regular file is either as it was or complete: the bytes go to a temporary file in the same folder, are flushed to
    disk, checked, and renamed over it. A failure, Ctrl-C included, removes the temporary file.
 2. A device, a pipe or a socket is written to, never replaced: `-o /dev/null` must not cost the machine its /dev/null.
-3. What is written has the length and sha256 that were promised, or ResultDamaged is raised.
+3. What is written has the length and sha256 that were promised, or BadAnswer is raised.
 """
 
 from __future__ import annotations

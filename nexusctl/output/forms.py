@@ -43,11 +43,9 @@ class Form:
         else:
             screen.write(text())
 
-    def write_list(
-        self, screen: Screen, document: dict[str, Any], table: Callable[[], str], *, empty: str, key: str = "items"
-    ) -> None:
+    def write_list(self, screen: Screen, document: dict[str, Any], table: Callable[[], str], *, empty: str) -> None:
         """Print a list of the API; `empty` says that there is nothing, to people alone."""
-        items: Sequence[Any] = document[key]
+        items: Sequence[Any] = document["items"]
         if self.as_json:
             screen.write_json(json.dumps(document))
         elif not items:

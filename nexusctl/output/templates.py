@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Fields = dict[str, Any]
 """Names, each with the Fields below it, or None where anything may be."""
 
-WHOLE: Final = ""
 _TABLE: Final = "table "
 _TOKEN: Final = re.compile(
     r"\\(?P<escape>.)"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nexusctl import cli
-from nexusctl.completing import answer, find_verb, split
+from nexusctl.cli import find_verb
+from nexusctl.completing import answer, split
 
 
 def words(*typed: str, shell: str = "fish") -> list[str]:
