@@ -27,10 +27,11 @@ from pydantic import (
     model_validator,
 )
 
+from nexusd.domain.placeholders import PLACEHOLDER
+
 MEBIBYTE: Final = 1024 * 1024
 TIMEOUT_MAX_SECONDS: Final = 86_400
 PLACEHOLDERS: Final = ("input", "output", "format")
-PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """What is replaced in an argument: `{input}`, and two braces by one."""
 EXTENSION: Final = re.compile(r"\.[a-z0-9][a-z0-9.]{0,15}")
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")

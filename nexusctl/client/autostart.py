@@ -11,7 +11,9 @@ Invariants:
 1. The child is in a session of its own, holds none of our descriptors and runs in `/`: our end, our terminal's Ctrl-C and
    our working directory do not concern it. `-P` keeps Python from importing out of the working directory.
 2. Nothing is started in a directory that is not ours alone (`sockets.check_owner`).
-3. The log beside the socket is rotated at LOG_MAX_BYTES when a daemon is started; one old log is kept.
+3. A daemon that ends while we go on is reaped, also after its client was closed: a program that uses the library for days
+   collects no zombies.
+4. The log beside the socket is rotated at LOG_MAX_BYTES when a daemon is started; one old log is kept.
 """
 
 from __future__ import annotations
@@ -112,13 +114,15 @@ class Starter:
 
     def _launch(self, deadline: float) -> int | None:
         """Start one child. Return None when it is ready, else the exit code it ended with."""
-        if self._pid is not None:
-            with suppress(ChildProcessError):
-                os.waitpid(self._pid, os.WNOHANG)  # reap the one that died
         _make_directory(self._path.parent)
         with _open_notify() as (notify, address):
             pid = _spawn(self._path, address, self._log)
-            exit_code = _wait_ready(notify, pid, deadline)
+            exit_code = None
+            try:
+                exit_code = _wait_ready(notify, pid, deadline)
+            finally:
+                if exit_code is None:
+                    threading.Thread(target=_reap, args=(pid,), name=f"reaps nexusd {pid}", daemon=True).start()
         if exit_code is None:
             self._pid = pid
             self._announce(f"started nexusd (pid {pid}), it ends after {IDLE_EXIT_WORDS} without work")
@@ -186,7 +190,7 @@ def _open_notify() -> Iterator[tuple[socket.socket, str]]:
 
 
 def _spawn(path: Path, notify_address: str, log: _Log) -> int:
-    """Start the daemon's program and return its pid. Whoever waits for that must reap it."""
+    """Start the daemon's program and return its pid, which is the caller's to reap."""
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     environment["NOTIFY_SOCKET"] = notify_address
     command = [sys.executable, "-P", "-m", "nexusd", "--idle-exit", IDLE_EXIT, "--socket", str(path.absolute())]
@@ -228,6 +232,12 @@ def _wait_ready(notify: socket.socket, pid: int, deadline: float) -> int | None:
                 )
     finally:
         os.close(pidfd)
+
+
+def _reap(pid: int) -> None:
+    """Wait for the end of a daemon that we started, which may be long after its client was closed."""
+    with suppress(ChildProcessError):  # the program that uses us reaps whatever ends
+        os.waitpid(pid, 0)
 
 
 def _said_ready(notify: socket.socket) -> bool:

@@ -1,4 +1,4 @@
-"""Which texts are CSS colours. Pure; what a colour looks like is the painters' business.
+"""Which texts are CSS colours, and how light one is. Pure; what a colour looks like is the painters' business.
 
 Understood: names, `#` with three, four, six or eight digits, and the functions rgb, rgba, hsl and hsla. Nothing else looks the
 same in every viewer of SVG.
@@ -6,6 +6,7 @@ same in every viewer of SVG.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -39,3 +40,14 @@ def check_colour(text: str) -> str:
     if colour in NAMES or HEX.fullmatch(colour) or FUNCTION.fullmatch(colour):
         return colour
     raise ValueError(f"{text!r} is no CSS colour: use a name, #rrggbb, rgb(…), hsl(…) or transparent")
+
+
+@functools.lru_cache(maxsize=4096)
+def luminance(colour: str) -> float:
+    """Return the relative luminance of `#rrggbb`, from 0 to 1. Source: WCAG 2.2."""
+    red, green, blue = (_linear(int(colour[start : start + 2], 16) / 255) for start in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(channel: float) -> float:
+    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from nexusd.contract.base import Request
 from nexusd.renderers.document_language import EXTENSIONS, language_of_text
-from nexusd.renderers.inputs import Files, Source
+from nexusd.renderers.inputs import Files, Source, check_folders
 from nexusd.renderers.spec import RendererSpec, engine_command
 
 RESERVED_NAMES: Final = ("document.typ", ".nexusd")  # the source itself, and the prefix of what the engine adds
@@ -62,10 +62,7 @@ class DocumentInput(Request):
         for path in files:
             if path.casefold().startswith(RESERVED_NAMES):
                 raise ValueError(f"{path!r}: this name is the document's own")
-            for end in (position for position, character in enumerate(path) if character == "/"):
-                if path[:end] in files:
-                    raise ValueError(f"{path[:end]!r} cannot be a file and the folder of {path!r}")
-        return files
+        return check_folders(files)
 
     @model_validator(mode="after")
     def _infer_language(self) -> DocumentInput:

@@ -39,6 +39,15 @@ def check_relative_path(path: str) -> str:
     return path
 
 
+def check_folders(files: dict[str, AssetReference]) -> dict[str, AssetReference]:
+    """Return the files when none of them would have to be the folder of another. Raises ValueError."""
+    for path in files:
+        for end in (position for position, character in enumerate(path) if character == "/"):
+            if path[:end] in files:
+                raise ValueError(f"{path[:end]!r} cannot be a file and the folder of {path!r}")
+    return files
+
+
 RelativePath = Annotated[str, StringConstraints(min_length=1, max_length=PATH_MAX_LENGTH), AfterValidator(check_relative_path)]
 Source = Annotated[str | AssetReference, Field(description="The text itself, or the asset that holds it, in UTF-8.")]
 Files = Annotated[

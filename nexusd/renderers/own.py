@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, create_model, field_validator
 
 from nexusd.contract.base import Request
 from nexusd.renderer_tables import is_harmless
-from nexusd.renderers.inputs import Files, Source
+from nexusd.renderers.inputs import Files, Source, check_folders
 from nexusd.renderers.job import ASSETS_NAME, INPUT_NAME, OUT_NAME, PROGRAM_VARIABLE, SOURCE_STEM, TEMPORARY_NAME
 from nexusd.renderers.spec import RendererSpec, engine_command
 
@@ -49,10 +49,7 @@ class ProgramInput(Request):
             top = path.partition("/")[0].casefold()
             if top in RESERVED_NAMES or top.startswith(f"{SOURCE_STEM}."):
                 raise ValueError(f"{path!r}: this name is taken in the work folder")
-            for end in (position for position, character in enumerate(path) if character == "/"):
-                if path[:end] in files:
-                    raise ValueError(f"{path[:end]!r} cannot be a file and the folder of {path!r}")
-        return files
+        return check_folders(files)
 
 
 def make_specs(tables: Mapping[str, RendererTable]) -> list[RendererSpec]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from nexusd.renderers.inputs import AssetReference, Files, Source
+from nexusd.renderers.inputs import AssetReference, Files, Source, check_folders
 from nexusd.renderers.spec import RendererSpec, engine_command
 from nexusd.renderers.storyboard import SLIDES_MAX_COUNT, Film, Slide, Storyboard
 
@@ -50,10 +50,7 @@ class VideoInput(Film):
         for path in files:
             if path.casefold().startswith(RESERVED_NAME):
                 raise ValueError(f"{path!r}: this name is the renderer's own")
-            for end in (position for position, character in enumerate(path) if character == "/"):
-                if path[:end] in files:
-                    raise ValueError(f"{path[:end]!r} cannot be a file and the folder of {path!r}")
-        return files
+        return check_folders(files)
 
     @model_validator(mode="after")
     def _check_storyboard(self) -> Self:

@@ -21,8 +21,8 @@ import subprocess
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nexusd.renderers.engines.canvas import put_background
-from nexusd.renderers.engines.drawing import Drawing, Style
-from nexusd.renderers.engines.source import read_source
+from nexusd.renderers.engines.drawing import Drawing, Style, too_large
+from nexusd.renderers.engines.source import position, read_source
 from nexusd.renderers.engines.svg import SVG, BoardCleaner, number, to_text
 from nexusd.renderers.job import InvalidInput, RendererFailed
 from nexusd.renderers.tools import find_d2, missing_d2
@@ -61,7 +61,6 @@ THEMES: Final = {
     "orange-creamsicle": 101, "shirley-temple": 102, "earth-tones": 103, "everglade-green": 104, "buttered-toast": 105,
     "dark-mauve": 200, "dark-flagship-terrastruct": 201, "terminal": 300, "terminal-grayscale": 301, "origami": 302, "c4": 303,
 }  # fmt: skip
-LAYOUTS: Final = ("dagre", "elk", "tala")
 FACE: Final = re.compile(r"@font-face\s*\{[^}]*\}")
 FAMILY: Final = re.compile(r"""font-family:\s*"?d2-\d+-font-([a-z-]+)"?""")
 FACE_OPTIONS: Final = {"regular": (False, False), "italic": (False, True), "bold": (True, False), "semibold": (True, False)}
@@ -140,19 +139,14 @@ def draw_boards(source: str, folder: Path, look: Look) -> dict[str, Element]:
 def check_source(source: str, nodes_max: int) -> None:
     """Refuse what is surely too large to lay out: plain lines of edges are counted, where nothing can undo them."""
     if not UNCOUNTED.search(source) and sum(len(ARROW.findall(line)) for line in PLAIN_EDGES.findall(source)) > nodes_max:
-        raise too_large(nodes_max)
-
-
-def too_large(nodes_max: int) -> InvalidInput:
-    """Return the refusal of a diagram above the bound."""
-    return InvalidInput(f"{NAME}: more than {nodes_max:,} nodes and edges (caps.diagram_max_nodes)")
+        raise too_large(NAME, nodes_max)
 
 
 def check_count(trees: list[Element], nodes_max: int) -> None:
     """Refuse too large a diagram. D2 tells what globs and boards made of its source only in the drawing."""
     classes = (element.get("class", "") for tree in trees for element in tree.iter())
     if sum(name == "shape" or name.startswith("connection ") for name in classes) > nodes_max:
-        raise too_large(nodes_max)
+        raise too_large(NAME, nodes_max)
 
 
 def arguments(look: Look) -> list[str]:
@@ -164,8 +158,6 @@ def arguments(look: Look) -> list[str]:
     theme = THEMES.get(name, name)
     given += [f"--theme={theme}"] if str(theme) != "0" else []  # else the source may choose
     if look.layout is not None:
-        if look.layout not in LAYOUTS:
-            raise InvalidInput(f"layout {look.layout!r} is none of D2's: {', '.join(LAYOUTS)}")
         given.append(f"--layout={look.layout}")
     if look.sketch:
         given.append("--sketch")
@@ -268,8 +260,7 @@ def refuse_imports(source: str, folder: Path) -> None:
     if found is None:
         raise refusal(re.sub(rf"{PROBE}\d+-", "", messages))
     at = places[int(found[1])][0]
-    line, column = source.count("\n", 0, at) + 1, at - source.rfind("\n", 0, at)
-    raise InvalidInput(f"{NAME}:{line}:{column}: imports are not possible: a diagram has no files beside its source")
+    raise InvalidInput(f"{NAME}:{position(source, at)}: imports are not possible: a diagram has no files beside its source")
 
 
 def with_probes(source: str, places: list[tuple[int, int]]) -> str:

@@ -13,9 +13,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from nexusd.renderers.engines.canvas import TRANSPARENT, pixels, put_background, set_size
-from nexusd.renderers.engines.dot_program import NAME, position, run_graphviz
+from nexusd.renderers.engines.dot_program import NAME, run_graphviz
 from nexusd.renderers.engines.dot_source import look_at
-from nexusd.renderers.engines.drawing import Drawing, Style
+from nexusd.renderers.engines.drawing import Drawing, Style, too_large
+from nexusd.renderers.engines.source import position
 from nexusd.renderers.engines.svg import SVG, Cleaner, to_text
 from nexusd.renderers.job import InvalidInput
 
@@ -97,14 +98,9 @@ def check_source(source: str, nodes_max: int) -> None:
     """Refuse what is surely too large to lay out, or several graphs, before Graphviz reads it."""
     seen = look_at(source, nodes_max)
     if seen.parts > nodes_max:
-        raise too_large(nodes_max)
+        raise too_large(NAME, nodes_max)
     if seen.second is not None:
         raise InvalidInput(f"{NAME}:{position(source, seen.second)}: {SEVERAL}")
-
-
-def too_large(nodes_max: int) -> InvalidInput:
-    """Return the refusal of a graph above the bound."""
-    return InvalidInput(f"{NAME}: more than {nodes_max:,} nodes and edges (caps.diagram_max_nodes)")
 
 
 def read_graph(description: str, nodes_max: int) -> dict[str, Any]:
@@ -119,7 +115,7 @@ def read_graph(description: str, nodes_max: int) -> dict[str, Any]:
     if not nodes:
         raise InvalidInput(f"{NAME}: the graph holds no node, there is nothing to draw")
     if len(nodes) + len(graph.get("edges", ())) > nodes_max:
-        raise too_large(nodes_max)
+        raise too_large(NAME, nodes_max)
     return graph
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
+from nexusd.renderers.engines.source import position
 from nexusd.renderers.job import InvalidInput, RendererFailed
 from nexusd.renderers.tools import find_graphviz, missing_graphviz
 
@@ -95,11 +96,6 @@ def label_place(source: str, snippet: str, name: str) -> str:
             return position(source, at)
     found = re.search(r"label\s*=\s*<", source)
     return position(source, found.start() if found else 0)
-
-
-def position(source: str, at: int) -> str:
-    """Return an offset as `LINE:COLUMN`."""
-    return f"{source.count(chr(10), 0, at) + 1}:{at - source.rfind(chr(10), 0, at)}"
 
 
 def file_message(source: str, name: str) -> str:

@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from nexusd.domain.caps import Caps
+from nexusd.renderers.job import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,3 +54,8 @@ def draw(language: Language, source: str, folder: Path, style: Style | None = No
     engine: Callable[[str, Path, Style], Drawing] = getattr(importlib.import_module(module), function)
     folder.mkdir(parents=True, exist_ok=True)
     return engine(source, folder, style or Style())
+
+
+def too_large(name: str, nodes_max: int) -> InvalidInput:
+    """Return the refusal of a diagram that has more parts than it may have. `name` is what messages call the source."""
+    return InvalidInput(f"{name}: more than {nodes_max:,} nodes and edges (caps.diagram_max_nodes)")

@@ -26,8 +26,6 @@ FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # none t
 FORMATS_TEXT: Final = "png, jpeg, webp, gif, bmp, tiff, avif and svg"
 HEAD_MAX_BYTES: Final = 4_096
 SVG_START: Final = re.compile(rb"\s*(<\?xml|<!--|<!DOCTYPE\s+svg|<svg|<[A-Za-z]+:svg)", re.IGNORECASE)
-LENGTH: Final = re.compile(r"\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*(px|pt|pc|mm|cm|in|)\s*")
-UNITS: Final = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
 ENLARGED_MAX_PIXELS: Final = 25_000_000  # of a slide that moves
 
 
@@ -105,12 +103,13 @@ def open_raster(path: Path, caps: Caps, wanted: tuple[int, int]) -> Image:
     """
     from PIL import ImageOps
 
+    from nexusd.renderers.engines import pixels
+
     with opened_raster(path, caps) as opened:
         opened.draft("RGB", wanted)  # a JPEG is decoded no larger than needed
         opened.load()
-        upright = ImageOps.exif_transpose(opened)
-        mode = "RGBA" if upright.has_transparency_data else "RGB"
-        return eight_bits(upright).convert(mode)
+        shown = pixels.plain(ImageOps.exif_transpose(opened))
+        return shown.convert("RGBA" if shown.has_transparency_data else "RGB")
 
 
 def check_raster(path: Path, caps: Caps) -> None:
@@ -125,6 +124,8 @@ def opened_raster(path: Path, caps: Caps) -> Iterator[Image]:
     from PIL import Image as images
     from PIL import UnidentifiedImageError
 
+    from nexusd.renderers.engines.raster import REFUSALS
+
     images.MAX_IMAGE_PIXELS = None  # bounded here, with the cap that the settings name
     try:
         with images.open(path, formats=FORMATS) as opened:
@@ -134,42 +135,8 @@ def opened_raster(path: Path, caps: Caps) -> Iterator[Image]:
             yield opened
     except UnidentifiedImageError:
         raise InvalidInput(f"no picture that can be read: there are {FORMATS_TEXT}") from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, RuntimeError) as error:
-        # Pillow's decoders raise all of these for files that are broken.
+    except REFUSALS as error:
         raise InvalidInput(f"the picture is broken: {error}") from None
-
-
-def eight_bits(picture: Image) -> Image:
-    """Return a picture with values of 8 bits."""
-    if picture.mode not in {"I;16", "I;16B", "I;16L", "I"}:
-        return picture
-    return picture.point(lambda value: value / 256).convert("L")
-
-
-def svg_size(svg: str) -> tuple[float, float]:
-    """Return the size that an SVG document says it has, in CSS pixels."""
-    from xml.etree import ElementTree as ET
-
-    try:
-        root = ET.fromstring(svg)
-    except ET.ParseError as error:
-        raise InvalidInput(f"the SVG cannot be read: {error}") from None
-    box = [float(part) for part in re.findall(r"-?\d*\.?\d+(?:[eE][+-]?\d+)?", root.get("viewBox", ""))]
-    natural = (box[2], box[3]) if len(box) == 4 and min(box[2:]) > 0 else (300.0, 150.0)
-    width, height = pixels(root.get("width")), pixels(root.get("height"))
-    if width and height:
-        return width, height
-    if width:
-        return width, width * natural[1] / natural[0]
-    if height:
-        return height * natural[0] / natural[1], height
-    return natural
-
-
-def pixels(length: str | None) -> float | None:
-    """Return an SVG length in pixels, or None when it hangs on something else."""
-    found = LENGTH.fullmatch(length or "")
-    return float(found[1]) * UNITS[found[2]] or None if found else None
 
 
 def plain(color: str, what: str) -> str:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from nexusd.renderers.colours import luminance
 from nexusd.renderers.engines import film_pictures as pictures
 from nexusd.renderers.engines.drawing import Drawing, Style, draw
 from nexusd.renderers.engines.film_motion import Motion, read_motion
 from nexusd.renderers.engines.film_pictures import Area, Canvas
-from nexusd.renderers.engines.film_titles import Titles, draw_titles, luminance, set_titles
+from nexusd.renderers.engines.film_titles import Titles, draw_titles, set_titles
 from nexusd.renderers.engines.painting import paint
+from nexusd.renderers.engines.source import named_file
 from nexusd.renderers.job import InvalidInput
 
 if TYPE_CHECKING:
@@ -120,9 +123,10 @@ class Slides:
         if not pictures.is_svg(path):
             return pictures.open_raster(path, self._job.caps, canvas.pixels)
         from nexusd.renderers.engines.svg_safety import make_safe
+        from nexusd.renderers.engines.svg_size import to_drawing
 
         svg = make_safe(read_text(path, self._job.caps.source_max_bytes), name="picture.svg")
-        return self._painted(Drawing(svg, *pictures.svg_size(svg)), canvas, area, cover=cover)
+        return self._painted(to_drawing(svg, name="picture.svg", side_max=math.inf), canvas, area, cover=cover)
 
     def _drawn(self, number: int, slide: dict[str, Any], kind: str) -> Drawing:
         given = slide[kind]
@@ -150,7 +154,7 @@ class Slides:
         folder = self._folder(number)
         folder.parent.mkdir(parents=True, exist_ok=True)
         place_files(self._job, folder)
-        png = set_slide(self._text(slide["markdown"]), folder, *canvas.pixels, dark=dark)
+        png = set_slide(self._text(slide["markdown"]), folder, *canvas.pixels, dark=dark, caps=self._job.caps)
         return images.open(io.BytesIO(png)).convert("RGB")
 
     def _titled(self, prepared: Prepared, titles: Titles, ground: str | None) -> Prepared:
@@ -179,8 +183,7 @@ class Slides:
 
     def _path(self, given: str | dict[str, Any]) -> Path:
         """Return the file of an asset, or of a path in `files`."""
-        reference = self._job.input["files"][given] if isinstance(given, str) else given
-        return self._job.workdir / str(reference["path"])
+        return named_file(self._job, given)
 
     def _text(self, given: str | dict[str, Any]) -> str:
         """Return a source: the text itself, or what the file of its asset holds."""

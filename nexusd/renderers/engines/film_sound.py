@@ -12,6 +12,7 @@ import sys
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from nexusd.renderers.engines.film_encoding import SOUND_RATE
 from nexusd.renderers.job import InvalidInput
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from av.audio.frame import AudioFrame
 
-RATE: Final = 48_000
+RATE: Final = SOUND_RATE
 KEPT_MAX_SAMPLES: Final = 30 * RATE  # of a sound that is repeated; a longer one is read again
 RATES: Final = range(4_000, 768_001)
 CHANNELS_MAX: Final = 32

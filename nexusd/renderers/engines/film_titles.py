@@ -13,6 +13,7 @@ import unicodedata
 from html import escape
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from nexusd.renderers.colours import luminance
 from nexusd.renderers.engines import fonts
 from nexusd.renderers.job import InvalidInput
 
@@ -257,10 +258,3 @@ def shade(name: str, y: float, height: float, width: int, stops: tuple[tuple[flo
 def contrast(color: str) -> str:
     """Return black or white, whichever differs more from a `#rrggbb` colour. Source: WCAG 2.2, relative luminance."""
     return BLACK if luminance(color) > 0.179 else WHITE
-
-
-def luminance(color: str) -> float:
-    """Return how light a `#rrggbb` colour is, from 0 to 1."""
-    parts = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

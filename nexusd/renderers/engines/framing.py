@@ -115,7 +115,7 @@ def apply(picture: Image, steps: Plan, background: tuple[int, int, int, int] | N
             picture = picture.transpose(turns[int(steps.rotate)])
     else:
         picture = picture.convert("RGBA").rotate(
-            -steps.rotate, resample=images.Resampling.BICUBIC, expand=True, fillcolor=ground if background else TRANSPARENT
+            -steps.rotate, resample=images.Resampling.BICUBIC, expand=True, fillcolor=ground
         )
     if steps.flip:
         horizontal = steps.flip == "horizontal"

@@ -343,10 +343,10 @@ def warm() -> None:
     """Load the painter with its fonts, and the readers and writers of the usual formats."""
     import importlib
 
-    from nexusd.renderers.engines import painting, picture_files, pixels, raster, svg_safety, svg_size
+    from nexusd.renderers.engines import painting, raster
 
-    for module in (picture_files, pixels, svg_safety, svg_size):
-        importlib.import_module(module.__name__)
+    for module in ("picture_files", "pixels", "svg_safety", "svg_size"):
+        importlib.import_module(f"nexusd.renderers.engines.{module}")
     for kind in ("PNG", "JPEG", "WEBP", "GIF"):
         importlib.import_module(f"PIL.{raster.FORMATS[kind]}")
     painting.warm()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nexusd.renderers.engines.references import References
 
 SPANS: Final = {"strong": "strong", "em": "emph", "s": "strike"}
-TASK: Final = re.compile(r"\[[ xX]\](?:\s+|$)")
+TASK: Final = re.compile(r"^\[[ xX]\](?:\s+|$)")
 BARE_ADDRESS: Final = re.compile(r"(?<![\w/])https?://[^\s<>\"]*[^\s<>\"?!.,:*_~'();\]]", re.IGNORECASE)
 
 

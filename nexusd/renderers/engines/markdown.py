@@ -21,7 +21,7 @@ from nexusd.renderers.engines.embedded_html import HtmlReader
 from nexusd.renderers.engines.footnotes import apart_plugin
 from nexusd.renderers.engines.front_matter import read_front_matter
 from nexusd.renderers.engines.inline_builder import InlineBuilder
-from nexusd.renderers.engines.inlines import Inlines, plain_text
+from nexusd.renderers.engines.inlines import TASK, Inlines, plain_text
 from nexusd.renderers.engines.typst_text import EMPTY, array, call, group, literal
 from nexusd.renderers.job import InvalidInput
 
@@ -274,4 +274,4 @@ def task_text(item: SyntaxTreeNode) -> str:
 
 def is_task(item: SyntaxTreeNode) -> bool:
     """Whether a list item starts with `[ ] ` or `[x] `."""
-    return re.match(r"\[[ xX]\]\s", task_text(item) + "\n") is not None
+    return TASK.match(task_text(item)) is not None

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from nexusd.renderers.engines.canvas import put_background, set_size, view_box
-from nexusd.renderers.engines.drawing import Drawing, Style
+from nexusd.renderers.engines.drawing import Drawing, Style, too_large
 from nexusd.renderers.engines.mermaid_look import mend
 from nexusd.renderers.engines.mermaid_source import Parsed, count_parts, normal, parsed
 from nexusd.renderers.engines.svg import Cleaner, to_text
@@ -77,7 +77,7 @@ def make(source: str, style: Style, *, sketch: bool) -> Drawing:
     if not seen.text.strip():
         raise InvalidInput(f"{NAME}: the source is empty, there is nothing to draw")
     if count_parts(seen.text) > style.caps.diagram_max_nodes:
-        raise too_large(style)
+        raise too_large(NAME, style.caps.diagram_max_nodes)
     config = configuration(style, sketch=sketch)
 
     def work() -> Answer:
@@ -87,14 +87,9 @@ def make(source: str, style: Style, *, sketch: bool) -> Drawing:
     answer: Answer = in_large_stack(work)
     if answer.svg is None:
         if EDGES_EXCEEDED in answer.error:  # `a & b --> c & d` multiplies
-            raise too_large(style)
+            raise too_large(NAME, style.caps.diagram_max_nodes)
         raise refusal(answer, seen)
     return finished(answer.svg, style, config["theme"])
-
-
-def too_large(style: Style) -> InvalidInput:
-    """Return the refusal of a diagram above the bound."""
-    return InvalidInput(f"{NAME}: more than {style.caps.diagram_max_nodes:,} nodes and edges (caps.diagram_max_nodes)")
 
 
 def configuration(style: Style, *, sketch: bool) -> dict[str, Any]:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 PLAIN: Final = ("L", "LA", "RGB", "RGBA")
 DEEP: Final = ("I;16", "I;16L", "I;16B", "I;16N")
 COLOURS: Final = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab "}  # the profile's space for each mode
-SRGB: Final = "srgb"
 
 
 def plain(picture: Image, *, convert_profile: bool = True, keep_deep: bool = False) -> Image:

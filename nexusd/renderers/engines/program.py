@@ -19,6 +19,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from nexusd.domain.placeholders import PLACEHOLDER
 from nexusd.renderers.engines.source import asset_file, read_source
 from nexusd.renderers.job import (
     ASSETS_NAME,
@@ -42,7 +43,6 @@ LINE_MAX_BYTES: Final = 4096
 SHOWN_MAX: Final = 10
 LINE_ENDS: Final = re.compile(rb"[\r\n]+")
 NUMBER: Final = re.compile(r"[0-9][0-9,_ ]*(?:\.[0-9]+)?|\.[0-9]+")
-PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 
 
 class Program(NamedTuple):

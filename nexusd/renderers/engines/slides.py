@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from nexusd.renderers.engines import style
 from nexusd.renderers.engines.coverage import foreign_characters
-from nexusd.renderers.engines.figures import Figures
+from nexusd.renderers.engines.figures import DEFAULTS, Figures
 from nexusd.renderers.engines.manuscript import Manuscript, Text
 from nexusd.renderers.engines.typst_text import array, call, group
 from nexusd.renderers.job import InvalidInput
@@ -21,6 +21,7 @@ from nexusd.renderers.job import InvalidInput
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nexusd.domain.caps import Caps
     from nexusd.renderers.engines.markdown import Converted
 
 SIDE_MAX: Final = 8192  # pixels
@@ -62,7 +63,7 @@ SLIDE: Final = """
 OVERFLOW: Final = "the slide holds more than fits on it: shorten its text, or make two of it"
 
 
-def set_slide(markdown: str, folder: Path, width: int, height: int, *, dark: bool = False) -> bytes:
+def set_slide(markdown: str, folder: Path, width: int, height: int, *, dark: bool = False, caps: Caps = DEFAULTS) -> bytes:
     """Return the slide as a PNG of exactly `width` x `height` pixels.
 
     Pictures are looked for below `folder`, which must hold no symbolic links; files whose names start with `.nexusd` are
@@ -71,7 +72,7 @@ def set_slide(markdown: str, folder: Path, width: int, height: int, *, dark: boo
     if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX):
         raise InvalidInput(f"a slide has 1 to {SIDE_MAX} pixels on each side, not {width} x {height}")
     files = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if is_picture_place(path))
-    figures = Figures(folder, "dark" if dark else "light")
+    figures = Figures(folder, "dark" if dark else "light", caps)
     manuscript = Manuscript(
         Text(markdown, folder, files, figures, bool(foreign_characters(markdown))),
         lambda converted: compose(converted, width, height, dark=dark),

@@ -40,3 +40,13 @@ def read_asset(job: ChildJob, reference: dict[str, Any]) -> bytes:
 def asset_file(job: ChildJob, reference: dict[str, Any]) -> Path:
     """Return where the runner placed the file of an asset reference."""
     return job.workdir / str(reference["path"])
+
+
+def named_file(job: ChildJob, given: str | dict[str, Any]) -> Path:
+    """Return where the runner placed what an input names: an asset, or a path in its `files`."""
+    return asset_file(job, job.input["files"][given] if isinstance(given, str) else given)
+
+
+def position(text: str, at: int) -> str:
+    """Return an offset in a text as `LINE:COLUMN`, both from 1."""
+    return f"{text.count(chr(10), 0, at) + 1}:{at - text.rfind(chr(10), 0, at)}"

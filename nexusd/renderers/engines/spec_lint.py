@@ -26,7 +26,7 @@ PARTS: Final = ("layer", "hconcat", "vconcat", "concat")
 
 def check_vega_lite(spec: dict[str, Any], name: str) -> None:
     """Raise InvalidInput for a mark, a type or a composition that Vega-Lite does not know."""
-    for place, view in _views(spec, "", 0):
+    for place, view in _views(spec, ""):
         if not any(part in view for part in COMPOSITIONS):
             where = f"{place}: a view" if place else "a Vega-Lite spec"
             raise InvalidInput(f"{name}: {where} needs one of {', '.join(COMPOSITIONS)}")
@@ -69,7 +69,7 @@ def _check_transforms(owners: Any, place: str, name: str) -> None:
                 )
 
 
-def _views(view: Any, place: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def _views(view: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Go through a view and those inside it, with their places."""
     if not isinstance(view, dict):
         raise InvalidInput(f"{place or 'the spec'} must be an object")
@@ -77,9 +77,9 @@ def _views(view: Any, place: str, depth: int) -> Iterator[tuple[str, dict[str, A
     for part in PARTS:
         if isinstance(inner := view.get(part), list):
             for number, item in enumerate(inner):
-                yield from _views(item, _below(place, f"{part}[{number}]"), depth + 1)
+                yield from _views(item, _below(place, f"{part}[{number}]"))
     if isinstance(view.get("spec"), dict):
-        yield from _views(view["spec"], _below(place, "spec"), depth + 1)
+        yield from _views(view["spec"], _below(place, "spec"))
 
 
 def _channels(view: dict[str, Any]) -> Iterator[tuple[str, Any]]:

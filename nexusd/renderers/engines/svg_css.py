@@ -24,10 +24,12 @@ ESCAPE: Final = r"\\(?:[0-9a-fA-F]{1,6}(?:\r\n|[ \n\r\t\f])?|[^\n\r\f0-9a-fA-F])
 QUOTED: Final = (
     r'"[^"\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^"\\\n\r\f]*)*"' + "|" + r"'[^'\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^'\\\n\r\f]*)*'"
 )
+NAME_SIGN: Final = r"[^\x00-,./:-@\[-^`{-\x7f]"  # \w, - and all beyond ASCII; a range up to U+10FFFF takes 7 ms to compile
+OTHER_SIGN: Final = r"[\x00-!#-&(-,.:-?\[\]^`{-\x7f]"
 TOKEN: Final = re.compile(
     rf"(?P<comment>/\*[\s\S]*?(?:\*/|\Z))|(?P<string>{QUOTED})|"
-    rf"(?P<word>(?P<at>@?)(?P<name>(?:[\w\x80-\U0010ffff-]+|{ESCAPE})+)(?P<call>\(?))|"
-    r"(?P<other>[^\"'@\\\w/\x80-\U0010ffff-]+|[\s\S])",
+    rf"(?P<word>(?P<at>@?)(?P<name>(?:{NAME_SIGN}+|{ESCAPE})+)(?P<call>\(?))|"
+    rf"(?P<other>{OTHER_SIGN}+|[\s\S])",
     re.ASCII,
 )
 URL: Final = re.compile(rf"\s*(?:({QUOTED})|([^\s\"'()\\]*))\s*\)")

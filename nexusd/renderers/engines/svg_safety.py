@@ -158,9 +158,9 @@ class _Cleaner:
             return
         name = self._open.pop()
         if self._css is not None:
-            css, self._css = "".join(self._css), None
+            css, self._css = clean_css("".join(self._css), self._report), None
             if css.strip():
-                self._text(clean_css(css, self._report))
+                self._text(css)
         self._instances.leave()
         self._parts.append("/>" if self._element_open else f"</{name}>")
         self._element_open = False

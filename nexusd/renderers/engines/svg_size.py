@@ -27,7 +27,7 @@ DEFAULT_WIDTH, DEFAULT_HEIGHT = 300.0, 150.0
 SIDE_MAX: Final = 1_000_000.0
 
 
-def to_drawing(svg: str, *, name: str) -> Drawing:
+def to_drawing(svg: str, *, name: str, side_max: float = SIDE_MAX) -> Drawing:
     """Return a safe SVG with its size, which its root then names in pixels. Raises InvalidInput when it cannot have one."""
     root = ROOT.search(svg)
     if root is None:
@@ -35,8 +35,8 @@ def to_drawing(svg: str, *, name: str) -> Drawing:
     given = {key: value[1:-1] for key, value in ATTRIBUTE.findall(root[1])}
     width, height = size(given, name)
     for side, length in (("width", width), ("height", height)):
-        if not 0 < length <= SIDE_MAX:
-            raise InvalidInput(f"{name}: a {side} of {length:g} pixels cannot be drawn; at most {SIDE_MAX:,.0f} can")
+        if not 0 < length <= side_max:
+            raise InvalidInput(f"{name}: a {side} of {length:g} pixels cannot be drawn; at most {side_max:,.0f} can")
     kept = "".join(f" {key}={value}" for key, value in ATTRIBUTE.findall(root[1]) if key not in ("width", "height"))
     start = f'<svg{kept} width="{written(width)}" height="{written(height)}"{root[2]}'
     return Drawing(svg[: root.start()] + start + svg[root.end() :], width, height)

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 
 from coloraide import Color
 
-from nexusd.renderers.engines.theme_tones import WHITE, Ink, best_on, contrast, luminance, readable
+from nexusd.renderers.colours import luminance
+from nexusd.renderers.engines.theme_tones import WHITE, Ink, best_on, contrast, readable
 
 STEPS: Final = {
     50: 0.975,

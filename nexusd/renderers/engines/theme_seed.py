@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import math
 import re
-import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from coloraide import Color
@@ -30,10 +29,9 @@ HUE_WINDOW: Final = 18.0
 HUE_APART: Final = 40.0
 SHARE_MIN: Final = 0.015
 SEEDS_MAX: Final = 3
+FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "ICO")
 CAP: Final = "(caps.picture_max_pixels)"
 SVG_TAG: Final = re.compile(rb"<svg\b[^>]*>")
-SIDE: Final = re.compile(r'\b(width|height)="([\d.]+)(?:px)?"')
-VIEW_BOX: Final = re.compile(r'\bviewBox="\s*[-\d.]+[\s,]+[-\d.]+[\s,]+([\d.]+)[\s,]+([\d.]+)')
 
 
 class Seed(NamedTuple):
@@ -105,42 +103,38 @@ def apart(one: float, other: float) -> float:
 
 def _open(content: bytes, name: str, caps: Caps) -> Image:
     from PIL import Image as images
-    from PIL import UnidentifiedImageError
 
-    if SVG_TAG.search(content[:100_000]):
+    from nexusd.renderers.engines.pixels import plain
+    from nexusd.renderers.engines.raster import HEAD_BYTES, REFUSALS, kind_of
+
+    kind = kind_of(content[:HEAD_BYTES])
+    if kind is None and SVG_TAG.search(content[:100_000]):
         return _paint(content, name, caps)
+    if kind not in FORMATS:
+        raise InvalidInput(f"{name}: this is no picture in PNG, JPEG, GIF, WebP or SVG")
+    images.MAX_IMAGE_PIXELS = None  # the cap below decides
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a picture that is large: the cap below decides
-            picture = images.open(io.BytesIO(content), formats=("PNG", "JPEG", "GIF", "WEBP", "BMP", "ICO"))
-            if picture.width * picture.height > caps.picture_max_pixels:
-                raise InvalidInput(f"{name}: the picture has more than {caps.picture_max_pixels:,} pixels {CAP}")
-            picture.draft("RGB", (SIDE_MAX * 2, SIDE_MAX * 2))
-            return picture.convert("RGBA")
-    except UnidentifiedImageError:
-        raise InvalidInput(f"{name}: this is no picture in PNG, JPEG, GIF, WebP or SVG") from None
-    except images.DecompressionBombError:
-        raise InvalidInput(f"{name}: the picture has more than {caps.picture_max_pixels:,} pixels {CAP}") from None
-    except (OSError, ValueError, SyntaxError) as error:
+        picture = images.open(io.BytesIO(content), formats=(kind,))
+        if picture.width * picture.height > caps.picture_max_pixels:
+            raise InvalidInput(f"{name}: the picture has more than {caps.picture_max_pixels:,} pixels {CAP}")
+        picture.draft("RGB", (SIDE_MAX * 2, SIDE_MAX * 2))
+        return plain(picture).convert("RGBA")
+    except REFUSALS as error:
         raise InvalidInput(f"{name}: this picture cannot be read: {error}") from None
 
 
 def _paint(content: bytes, name: str, caps: Caps) -> Image:
-    from nexusd.renderers.engines.drawing import Drawing
     from nexusd.renderers.engines.painting import paint
     from nexusd.renderers.engines.svg_safety import make_safe
+    from nexusd.renderers.engines.svg_size import to_drawing
 
     try:
         svg = make_safe(content.decode("utf-8-sig"), name=name)
     except UnicodeDecodeError:
         raise InvalidInput(f"{name}: the SVG is not UTF-8 text") from None
-    tag = svg[: svg.find(">") + 1]
-    sides = {side: float(value) for side, value in SIDE.findall(tag)}
-    box = VIEW_BOX.search(tag)
-    width = sides.get("width") or (float(box[1]) if box else SIDE_MAX)
-    height = sides.get("height") or (float(box[2]) if box else SIDE_MAX)
-    scale = 2 * SIDE_MAX / max(width, height, 1.0)
-    return paint(Drawing(svg, width, height), scale=scale, pixels_max=caps.picture_max_pixels)
+    drawing = to_drawing(svg, name=name)
+    scale = 2 * SIDE_MAX / max(drawing.width, drawing.height, 1.0)
+    return paint(drawing, scale=scale, pixels_max=caps.picture_max_pixels)
 
 
 def _boxes(picture: Image) -> list[Seed]:

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 
 from coloraide import Color
 
+from nexusd.renderers.colours import luminance
+
 WHITE, BLACK = "#ffffff", "#000000"
 BISECTIONS: Final = 10
 
@@ -33,17 +35,6 @@ class Ink(NamedTuple):
 @functools.lru_cache(maxsize=4096)
 def _tone(hue: float, chroma: float, lightness: float) -> str:
     return str(Color("oklch", [lightness, chroma, hue]).convert("srgb").fit(method="oklch-chroma").to_string(hex=True))
-
-
-@functools.lru_cache(maxsize=4096)
-def luminance(colour: str) -> float:
-    """Return the relative luminance of `#rrggbb`."""
-    red, green, blue = (_linear(int(colour[start : start + 2], 16) / 255) for start in (1, 3, 5))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _linear(channel: float) -> float:
-    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
 
 
 def contrast(one: str, other: str) -> float:

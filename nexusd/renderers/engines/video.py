@@ -99,11 +99,11 @@ def open_sound(job: ChildJob, film: dict[str, Any], total: int) -> Iterator[Audi
     if given is None:
         return None
     from nexusd.renderers.engines.film_sound import RATE, Wanted, soundtrack
+    from nexusd.renderers.engines.source import named_file
 
-    reference = job.input["files"][given] if isinstance(given, str) else given
     fade = round(film["audioFadeSeconds"] * RATE)
     wanted = Wanted(round(total * RATE / film["fps"]), film["audioVolume"], fade, film["audioLoop"])
-    return opened(soundtrack(job.workdir / str(reference["path"]), wanted))
+    return opened(soundtrack(named_file(job, given), wanted))
 
 
 def opened(sound: Iterator[AudioFrame]) -> Iterator[AudioFrame]:

@@ -16,6 +16,7 @@ from nexusd.contract.events import JobEvent, ProgressEvent
 from tests.acceptance.client.faces import open_client
 from tests.acceptance.client.sockets import connections_to
 from tests.support.daemons import make_home, open_pidfd
+from tests.support.processes import children
 from tests.support.scripted import DONE, Gate, scripted
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def test_one_is_started_when_none_answers(kind: str, monkeypatch: pytest.MonkeyP
                 pids.append(nexus.status().pid)  # ours has nobody else to start it again
         finally:
             kill(pids[-1])
+    for reaper in [thread for thread in threading.enumerate() if thread.name in {f"reaps nexusd {pid}" for pid in pids}]:
+        reaper.join(15)
+    assert children().isdisjoint(pids), "no zombie is left to the program that used us"
     assert pids[0] != pids[1]
     assert [notice.split(" (")[0] for notice in notices if "started" in notice] == ["started nexusd"] * 2
 

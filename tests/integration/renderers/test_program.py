@@ -183,3 +183,4 @@ def test_it_loads_little() -> None:
 def test_what_a_placeholder_stands_for() -> None:
     values = {"input": "a b", "loud": True, "count": 1.5}
     assert fill("{input}{loud} {{x}} {count}", values) == "a btrue {x} 1.5"
+    assert fill("s/a{2}/{input}/", values) == "s/a{2}/a b/", "what is no placeholder of a table is none here"

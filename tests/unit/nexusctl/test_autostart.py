@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import sys
 import tempfile
 import textwrap
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from nexusctl.client import autostart
 from nexusctl.client.autostart import Starter
 from nexusctl.client.sockets import check_owner, check_path, is_answering
 from nexusctl.errors import NexusctlError, Unreachable, UsageError
+from tests.support.daemons import open_pidfd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,12 +45,13 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture
 def spawned() -> Iterator[list[int]]:
-    """Pids of stand-ins that go on; ended and reaped after the test."""
+    """Pids of stand-ins that go on; ended after the test."""
     pids: list[int] = []
     yield pids
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        with suppress(ChildProcessError):  # reaped by the client already
+            os.waitpid(pid, 0)
 
 
 def program(place: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
@@ -229,8 +233,9 @@ def test_only_our_own_daemon_is_replaced_at_once(place: Path, monkeypatch: pytes
     start.revive(0.5)
     assert said == [], "somebody else's daemon gets a grace"
     start.revive(3)
-    os.kill(pid_in(said), signal.SIGKILL)
-    os.waitid(os.P_PID, pid_in(said), os.WEXITED | os.WNOWAIT)
+    with open_pidfd(pid_in(said)) as ended:
+        os.kill(pid_in(said), signal.SIGKILL)
+        assert select.select([ended], [], [], 15)[0]
     (place / "run" / "n.sock").unlink()
     start.revive(0)
     assert len(said) == 2

@@ -88,6 +88,7 @@ def report(tmp_path: Path, source: str, **options: Any) -> str:
             "- [ ] a\n- [x] b",
             '#list(tight: true, marker: none, body-indent: 0pt, { task(false) "a" }, { task(true) "b" })',
         ),
+        ("- see [x] here", '#list(tight: true, "see [x] here")'),
         ("a[^1]\n\n[^1]: note", '#par({ "a" note("note-0", "note") })'),
         (
             "a[^1] b[^1]\n\n[^1]: see[^1]",

@@ -6,10 +6,12 @@ import io
 
 import pytest
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from nexusd.domain.caps import Caps
 from nexusd.renderers.engines.theme_seed import seeds_of_picture
 from nexusd.renderers.job import InvalidInput
+from tests.support import pictures
 
 
 def encoded(picture: Image.Image, form: str = "PNG") -> bytes:
@@ -81,3 +83,23 @@ def test_a_picture_above_the_cap_is_not_decoded(side: int) -> None:
     bomb = encoded(Image.new("1", (side, side)))
     with pytest.raises(InvalidInput, match=r"more than 100,000,000 pixels \(caps\.picture_max_pixels\)"):
         seeds_of_picture(bomb, "p", Caps())
+
+
+def test_an_svg_whose_width_is_no_length_is_refused_with_words() -> None:
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="1.2.3" height="5"><rect width="5" height="5" fill="red"/></svg>'
+    with pytest.raises(InvalidInput, match="no length"):
+        seeds_of_picture(svg, "p", Caps())
+
+
+def test_what_a_picture_says_of_an_svg_does_not_make_it_one() -> None:
+    info = PngInfo()
+    info.add_text("note", "made from <svg width='1'>\u00e9")
+    content = io.BytesIO()
+    logo().save(content, "PNG", pnginfo=info)
+    assert seeds_of_picture(content.getvalue(), "p", Caps()) == seeds_of_picture(encoded(logo()), "p", Caps())
+
+
+def test_deep_grey_is_scaled_and_a_colour_profile_applied() -> None:
+    deep = seeds_of_picture(encoded(pictures.deep((64, 16))), "p", Caps())
+    assert not near(deep[0].colour, (255, 255, 255))
+    assert near(seeds_of_picture(pictures.profiled(), "p", Caps())[0].colour, (10, 10, 250))
