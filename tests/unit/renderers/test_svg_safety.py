@@ -26,7 +26,8 @@ def clean(body: str) -> str:
 
 def names_nothing(name: str) -> bool:
     """Whether no viewer takes what stands in an attribute for an address or a script: names, geometry, data."""
-    return name in ("id", "class", "d", "points", "transform", "gradientTransform", "patternTransform") or name.startswith(("data-", "aria-"))
+    geometry = ("d", "points", "transform", "gradientTransform", "patternTransform")
+    return name in ("id", "class", *geometry) or name.startswith(("data-", "aria-"))
 
 
 def assert_safe(svg: str) -> None:
