@@ -33,7 +33,12 @@ DEFINITION: Final = re.compile(
     r"\\(?:(?:re)?newcommand|providecommand)\*?\s*(?:\{\s*\\([A-Za-z]+)\s*\}|\\([A-Za-z]+))\s*(?=[\[{])|\\def\s*\\([A-Za-z]+)\s*(?=[#{])"
 )
 OPERATOR: Final = re.compile(r"\\DeclareMathOperator\*?\s*\{\s*\\([A-Za-z]+)\s*\}\s*(?=\{)")
+LINE_BREAK: Final = "\U0010fff2"  # stands for two backslashes, so that no letters after them look like a command
 REWRITES: Final = (
+    (
+        re.compile(LINE_BREAK + r"\s*\[\s*-?[\d.]+\s*(?:em|ex|pt|mm|cm|in)\s*\]"),
+        LINE_BREAK,
+    ),  # the converter would show the length
     # Stars and old spellings that the converter does not know, and what mathematics sets without them.
     (re.compile(r"\\(begin|end)\s*\{(align|equation|gather|multline|alignat|flalign|eqnarray)\*\}"), r"\\\1{\2}"),
     # The converter loses what stands behind these; parentheses that match grow by themselves.
@@ -130,18 +135,19 @@ class Macros:
 
 def to_mathematics(tex: str, macros: Macros) -> Formula:
     """Return a formula in Typst's mathematics. Raises CannotConvert."""
-    tex = macros.expand(bounded(tex))
     if HOLDER.search(tex):
         raise CannotConvert("it holds characters of a private plane")
+    tex = macros.expand(bounded(tex).replace(r"\\", LINE_BREAK))
     tags = TAG.findall(tex)
     texts: list[str] = []
     bare = hold_texts(DROPPED.sub("", TAG.sub("", tex)), texts)
     check_depth(bare)
     for pattern, instead in REWRITES:
         bare = pattern.sub(instead, bare)
+    bare = bare.replace(LINE_BREAK, r"\\")
     code = checked(converted(bare))
     check_whole(bare, code)
-    code = HOLDER.sub(lambda holder: texts[ord(holder[0]) - FIRST_HOLDER], code)
+    code = with_texts(code, texts)
     # On one line: messages about it name the line.
     return Formula(" ".join(code.splitlines()), plain(tags[0]) if tags else "")
 
@@ -200,9 +206,17 @@ def hold_texts(tex: str, texts: list[str]) -> str:
     return "".join(parts) + tex[end:]
 
 
+def with_texts(code: str, texts: list[str]) -> str:
+    """Return the code with the texts where their holders are. Raises CannotConvert when the converter left anything else."""
+    held = {chr(FIRST_HOLDER + number): text for number, text in enumerate(texts)}
+    if not held.keys() >= set(HOLDER.findall(code)):
+        raise CannotConvert("it is not TeX mathematics")
+    return HOLDER.sub(lambda holder: held[holder[0]], code)
+
+
 def plain(text: str) -> str:
     """Return what a text in TeX says."""
-    bare = re.sub(r"\\[A-Za-z]+\s*|(?<!\\)[{}]", "", text)
+    bare = re.sub(r"\\[A-Za-z]+\s*|(?<!\\)[{}]", "", text.replace(LINE_BREAK, " "))
     return ESCAPE.sub(r"\1", bare.replace("~", "\u00a0").replace("---", "\u2014").replace("--", "\u2013"))
 
 

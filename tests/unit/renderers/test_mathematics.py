@@ -36,6 +36,9 @@ def typeset(folder: Path, code: str) -> bytes:
         (r"\text{50\% \#read}", 'upright("50% #read")'),
         (r"\bigl(a\bigr)", "(a )"),
         (r"\underline{x}", "underline( x)"),
+        (r"a \\underline{b}", r"a \ u n d e r l i n e b"),
+        (r"\begin{aligned} a &= b \\[4 pt] c &= d \end{aligned}", r"a & = b \ c & = d"),
+        (r"\text{a\\b}", 'upright("a b")'),
         (r"\newcommand{\R}{\mathbb{R}} \R", "RR"),
         (r"\DeclareMathOperator{\Var}{Var} \Var X", 'op("Var") X'),
     ],
@@ -211,6 +214,7 @@ any_pieces = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), m
 @example('\\text{"); read("secret.txt"); ("}')
 @example('\\operatorname{#read("secret.txt")}')
 @example('\\mathrm{std.read("secret.txt")}')
+@example(r"\\phantom{}")
 @example('\\tag{#read("secret.txt")}')
 @example('\\boxed{$] #read("secret.txt") [$}')
 def test_nothing_runs_whatever_the_converter_says(tmp_path: Path, text: str) -> None:
