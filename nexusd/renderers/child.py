@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from nexusd.renderers.job import (
     EXIT_DONE,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nexusd.renderers.job import ChildJob
 
 SPARE = "--spare"
+OUR_OWN = "nexusd."
 TRACEBACK_FRAMES = -4  # the innermost four
 
 
@@ -80,7 +81,16 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+def leave(target: str, code: int) -> NoReturn:
+    """End this process. Our own engines leave nothing open: with them the end of the interpreter, 15 to 30 ms, is passed by."""
+    if not target.startswith(OUR_OWN):
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     if SPARE in sys.argv[2:] and not wait_job(sys.argv[1]):
-        sys.exit(EXIT_DONE)
-    sys.exit(run(sys.argv[1]))
+        leave(sys.argv[1], EXIT_DONE)
+    leave(sys.argv[1], run(sys.argv[1]))

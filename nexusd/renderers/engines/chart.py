@@ -48,27 +48,29 @@ def render(job: ChildJob) -> None:
     style = Style(job.input["theme"], job.input["background"], job.caps)
     compiled = vega.compile_spec(spec, language, style)
     # Drawn for HTML too: what is wrong is found here, and not by whoever opens the page.
-    drawing = vega.draw_svg(compiled, name, pictures(job), find_locale(job.input["locale"], name))
+    given, locale = pictures(job), find_locale(job.input["locale"], name)
+    drawing = vega.draw_svg(compiled, name, given, locale)
     job.progress(0.7, "drawn")
-    write(job, drawing, compiled)
+    if job.input["format"] == "html":
+        from nexusd.renderers.engines.chart_page import to_html
+
+        (job.out / "chart.html").write_text(to_html(compiled, given, locale), "utf-8")
+    else:
+        write(job, drawing)
 
 
-def write(job: ChildJob, drawing: Drawing, compiled: dict[str, Any]) -> None:
-    """Write the format that was asked for."""
+def write(job: ChildJob, drawing: Drawing) -> None:
+    """Write the picture in the format that was asked for."""
     target = job.out / f"chart.{job.input['format']}"
     match job.input["format"]:
         case "svg":
             content = drawing.svg.encode()
         case "png":
             content = paint(job, drawing)
-        case "pdf":
+        case _:
             from nexusd.renderers.engines.chart_paper import to_pdf
 
             content = to_pdf(job.workdir / "page", drawing, system_fonts=bool(uncovered(drawing.svg)))
-        case _:
-            from nexusd.renderers.engines.chart_page import to_html
-
-            content = to_html(compiled, find_locale(job.input["locale"], DEFAULT_NAME)).encode()
     target.write_bytes(content)
 
 

@@ -1,7 +1,8 @@
-"""A chart as an HTML page that stands alone: Vega and the data inside, nothing fetched, whatever the spec says.
+"""A chart as an HTML page that stands alone: Vega, data and pictures inside, nothing fetched, whatever the spec says.
 
-Owns the page. The policy in it forbids every connection; what a spec says to vega-embed (`usermeta`) is left out, since it
-could name addresses. Text of the spec cannot end the script it stands in.
+Owns the page. Pictures that are files of the job stand in it as data URIs; Vega's loader finds them by their names. The policy
+in it forbids every connection; what a spec says to vega-embed (`usermeta`) is left out, since it could name addresses.
+Text of the spec cannot end the script it stands in.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import vl_convert
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nexusd.renderers.engines.vega import Locale
 
 # Vega compiles its expressions, hence unsafe-eval; all code in the page is ours and Vega's.
@@ -37,15 +40,24 @@ body {{ margin: 0; padding: 16px; background: {background}; font-family: "Noto S
 <body>
 <div id="chart"></div>
 <script>
-vegaEmbed("#chart", {spec}, {options}).catch(console.error);
+const pictures = new Map({pictures});
+const loader = {{
+  load: async address => {{ throw new Error(`${{address}}: nothing is fetched`); }},
+  sanitize: async address => {{
+    if (pictures.has(address)) return {{ href: pictures.get(address) }};
+    if (/^(https?:|mailto:|data:image\\/)/i.test(address)) return {{ href: address, rel: "noopener noreferrer" }};
+    throw new Error(`${{address}}: no picture and no link`);
+  }},
+}};
+vegaEmbed("#chart", {spec}, {{ ...{options}, loader }}).catch(console.error);
 </script>
 </body>
 </html>
 """
 
 
-def to_html(compiled: dict[str, Any], locale: Locale | None) -> str:
-    """Return the page of a Vega spec."""
+def to_html(compiled: dict[str, Any], pictures: Mapping[str, str], locale: Locale | None) -> str:
+    """Return the page of a Vega spec. `pictures` are data URIs by the relative addresses the spec uses."""
     spec = {key: value for key, value in compiled.items() if key != "usermeta"}
     options: dict[str, Any] = {"mode": "vega", "renderer": "svg", "actions": {"export": True, "source": False, "editor": False}}
     options["actions"]["compiled"] = False
@@ -57,6 +69,7 @@ def to_html(compiled: dict[str, Any], locale: Locale | None) -> str:
         title=escape(title_of(spec)),
         background=escape(background) if isinstance(background, str) and background.replace("#", "").isalnum() else "white",
         bundle=vl_convert.javascript_bundle(cast("str", None)),  # None, not a string, stands for all of Vega
+        pictures=in_script(list(pictures.items())),
         spec=in_script(spec),
         options=in_script({key: value for key, value in options.items() if value is not None}),
     )

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import struct
+import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +145,7 @@ def test_a_locale_writes_numbers(tmp_path: Path, cold: dict[str, Ended]) -> None
     assert "there is no locale 'xx-XX'" in ended.log
 
 
-def test_pictures_among_the_files_are_shown(tmp_path: Path) -> None:
+def with_pictures(workdir: Path, form: str) -> Ended:
     picture = io.BytesIO()
     Image.new("RGB", (4, 4), "red").save(picture, "PNG")
     spec = {
@@ -152,8 +153,24 @@ def test_pictures_among_the_files_are_shown(tmp_path: Path) -> None:
         "mark": {"type": "image", "width": 20, "height": 20},
         "encoding": {"x": {"field": "x", "type": "quantitative"}, "url": {"field": "img"}},
     }
-    ended = chart(tmp_path, spec, {"p": picture.getvalue()}, files={"icons/a.png": {"$asset": "p"}})
-    assert svg(ended).count("data:image/png;base64,") == 2
+    return chart(workdir, spec, {"p": picture.getvalue()}, files={"icons/a.png": {"$asset": "p"}}, format=form)
+
+
+def test_pictures_among_the_files_are_shown(tmp_path: Path) -> None:
+    assert svg(with_pictures(tmp_path, "svg")).count("data:image/png;base64,") == 2
+
+
+@pytest.mark.debian
+def test_a_browser_shows_what_a_page_holds(tmp_path: Path) -> None:
+    page = tmp_path / "chart.html"
+    page.write_bytes(with_pictures(tmp_path / "job", "html").files["chart.html"])
+    seen = tmp_path / "seen.png"
+    options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=400,300", f"--screenshot={seen}"]
+    subprocess.run(["chromium", *options, page.as_uri()], check=True, capture_output=True, timeout=120)
+    with Image.open(seen) as shot:
+        shades = {colour: count for count, colour in shot.convert("RGB").getcolors(1 << 20) or []}
+    assert shades.get((255, 0, 0), 0) >= 2 * 19 * 19, "two red squares of twenty pixels"
+    assert len(shades) > 10, "axes and their text"
 
 
 def test_a_picture_above_the_cap_is_refused(tmp_path: Path) -> None:

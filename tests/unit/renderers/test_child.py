@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,3 +95,17 @@ def test_progress_to_a_reader_that_has_gone_is_no_failure(workdir: Path, monkeyp
     monkeypatch.setenv("NEXUSD_PROGRESS_FD", str(writer))
     open_job().progress(0.5)
     os.close(writer)
+
+
+@pytest.mark.parametrize(("target", "said"), [("nexusd.x:draw", "begun, "), ("theirs:draw", "begun, ended")])
+def test_all_that_was_said_is_written_and_only_the_engines_of_others_have_an_interpreters_end(target: str, said: str) -> None:
+    code = f"""
+import atexit, sys
+from nexusd.renderers.child import leave
+atexit.register(print, "ended", end="")
+sys.stdout.write("begun, ")
+sys.stderr.write("a warning")
+leave({target!r}, 65)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (65, said, "a warning")
