@@ -63,7 +63,7 @@ def apply(pids: Iterable[int], limits: ProcessLimits, *, counts_processes: bool)
                 if bound is not None:
                     _set(pid, kind, bound)
             with contextlib.suppress(PermissionError):  # it is nicer already
-                os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+                os.setpriority(os.PRIO_PROCESS, pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def _set(pid: int, kind: int, bound: tuple[int, int]) -> None:

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -89,3 +90,17 @@ def test_a_group_counts_and_is_removed() -> None:
     with pytest.raises(OSError, match="Invalid argument"):
         limits.make_group(parent, "b", -1)
     assert not list(parent.glob(f"nexusd-{os.getpid()}-*"))
+
+
+def test_nobody_is_less_nice_than_we_are() -> None:
+    """As root: nobody else could make a process less nice at all."""
+    code = """
+import os, subprocess
+from nexusd.runner import limits
+os.nice(12 - os.getpriority(os.PRIO_PROCESS, 0))
+with subprocess.Popen(["/bin/sleep", "600"]) as process:
+    limits.apply([process.pid], limits.ProcessLimits(), counts_processes=False)
+    print(os.getpriority(os.PRIO_PROCESS, process.pid))
+    process.kill()
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout == "12\n"

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,8 @@ def sleeping(**environment: str) -> Iterator[int]:
     """Run a process with this environment, the leader of its own session; yields its pid."""
     with subprocess.Popen(["/bin/sleep", "600"], start_new_session=True, env=environment) as process:
         try:
+            while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                pass  # for an instant after its exec the kernel shows neither arguments nor environment
             yield process.pid
         finally:
             process.kill()
