@@ -159,6 +159,7 @@ def test_a_frame_that_reaches_out_of_its_animation_is_bounded(tmp_path: Path) ->
         render(tmp_path, huge, format="gif")
 
 
+@pytest.mark.filterwarnings("ignore:.*AppendingTiffWriter:pytest.PytestUnraisableExceptionWarning")  # Pillow's half a file
 def test_the_pages_of_a_tiff_are_bounded_each(tmp_path: Path) -> None:
     content = encoded(marked((50, 50)), "TIFF", save_all=True, append_images=[marked((200, 200))])
     for options in ({"format": "tiff"}, {"format": "pdf"}, {"frame": 1}):
