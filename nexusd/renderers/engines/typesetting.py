@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Typst fetches a missing `@preview` package and cannot be told not to; its downloader obeys these, and nothing listens there.
 NOWHERE: Final = "http://127.0.0.1:9"
 PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
+EXCEPTION_VARIABLES: Final = ("NO_PROXY", "no_proxy")
 LINES_MAX: Final = 30
 DIAGNOSTIC: Final = re.compile(r"(error|warning|help|hint): (.*)")
 PLACE: Final = re.compile(r"\s*┌─ (\S.*?:\d+:\d+)$")
@@ -47,11 +48,7 @@ class Typesetting(NamedTuple):
     def compile_pages(self, **options: Any) -> tuple[list[bytes], list[str]]:
         """Return the files (PNG and SVG give one for each page) and the warnings. Raises TypesetError."""
         packages = self.root / ".nexusd-packages"  # never made: no package is found
-        for variable in PROXY_VARIABLES:
-            os.environ[variable] = NOWHERE
-        os.environ.pop("NO_PROXY", None)
-        os.environ.pop("no_proxy", None)
-        with inside(self.root):
+        with inside(self.root), unreachable():
             try:
                 content, warnings = typst.compile_with_warnings(
                     input=self.main,
@@ -96,6 +93,20 @@ def inside(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+@contextmanager
+def unreachable() -> Iterator[None]:
+    """Have every way to the network end at an address where nobody is, as long as this lasts."""
+    before = {name: os.environ.pop(name, None) for name in (*PROXY_VARIABLES, *EXCEPTION_VARIABLES)}
+    os.environ.update(dict.fromkeys(PROXY_VARIABLES, NOWHERE))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def describe(diagnostic: str) -> list[str]:

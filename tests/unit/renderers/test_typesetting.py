@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,18 @@ help: while calling `f`
 def compiled(folder: Path, source: str) -> tuple[bytes, list[str]]:
     (folder / "document.typ").write_text(source)
     return Typesetting(root=folder, main="document.typ", fonts=folder).compile(format="pdf")
+
+
+def test_the_environment_is_afterwards_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "localhost")
+    monkeypatch.delenv("ALL_PROXY", raising=False)
+    before = dict(os.environ)
+    compiled(tmp_path, "a")
+    assert dict(os.environ) == before
+    with pytest.raises(TypesetError):
+        compiled(tmp_path, "#panic()")
+    assert dict(os.environ) == before
 
 
 def test_a_drawing_becomes_one_line() -> None:
