@@ -10,12 +10,15 @@ Source: setrlimit(2), user_namespaces(7), the kernel's cgroup-v1/pids and cgroup
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import trio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,6 +33,7 @@ JOIN: Final = 'echo $$ >"$1" && shift && unset PWD OLDPWD SHLVL && exec "$@"'
 GROUP_PREFIX: Final = "nexusd-"
 """Then come the daemon's pid and the attempt."""
 PROBE_NAME: Final = "probe"
+REMOVAL_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.03, 0.1, 0.3, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ def make_group(parent: Path, attempt_id: str, processes: int) -> Path:
     try:
         (group / "pids.max").write_text(str(processes))
     except BaseException:
-        remove_group(group)
+        group.rmdir()
         raise
     return group
 
@@ -128,12 +132,27 @@ def run_in_group(group: Path, argv: Sequence[str]) -> list[str]:
     return ["/bin/sh", "-c", JOIN, "nexusd", str(group / "cgroup.procs"), *argv]
 
 
-def remove_group(group: Path) -> None:
-    """Remove the group of processes that have ended."""
-    try:
-        group.rmdir()
-    except OSError as error:
-        logger.warning("a cgroup stays behind", extra={"group": str(group), "reason": str(error)})
+async def remove_group(group: Path) -> None:
+    """Remove the group of processes that have ended.
+
+    The kernel takes one that has been killed, or even reaped, out of its group a moment later and tells nobody, so that is
+    waited for. Cancellation: has none, and takes a second at most.
+    """
+    reason: OSError | None = None
+    with trio.CancelScope(shield=True):
+        for pause in REMOVAL_SECONDS:
+            try:
+                os.rmdir(group)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                reason = error
+            else:
+                return
+            if reason.errno != errno.EBUSY:
+                break
+            await trio.sleep(pause)
+    logger.warning("a cgroup stays behind", extra={"group": str(group), "reason": str(reason)})
 
 
 def remove_old_groups(parent: Path) -> None:

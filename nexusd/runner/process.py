@@ -262,7 +262,7 @@ async def open_child(child: Child, output: Pipe, progress: Pipe, group_parent: P
         os.close(go)
         await child.end()
         if group is not None:
-            limits.remove_group(group)
+            await limits.remove_group(group)
 
 
 async def _wait_ready(child: Child, progress: Pipe) -> list[int]:

@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+import trio
+import trio.testing
 
 from nexusd.runner import limits
 from nexusd.runner.limits import ProcessLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 KINDS = ("CORE", "NOFILE", "DATA", "FSIZE", "CPU", "NPROC")
 
@@ -28,6 +30,12 @@ def sleeping() -> Iterator[int]:
             yield process.pid
         finally:
             process.kill()
+
+
+@contextmanager
+def talking(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(argv, env={"A": "1"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process
 
 
 def read(pid: int) -> dict[str, tuple[int, int]]:
@@ -69,23 +77,25 @@ def test_a_limit_that_cannot_be_set_is_an_error() -> None:
         limits.apply([pid], ProcessLimits(memory_bytes=2**70), counts_processes=True)
 
 
-def test_a_group_counts_and_is_removed() -> None:
+async def test_a_group_counts_and_is_removed_when_its_last_process_is_out() -> None:
     parent = limits.find_group_parent()
     if parent is None:
         return  # this machine gives us none: the status says so
     group = limits.make_group(parent, "a", 5)
     try:
         argv = limits.run_in_group(group, ["/bin/sh", "-c", "echo $*; echo A=$A; read -r _", "word", "a b", "$c"])
-        with subprocess.Popen(argv, env={"A": "1"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with talking(argv) as process:
             assert process.stdout is not None
             assert [process.stdout.readline() for _ in range(2)] == [b"a b $c\n", b"A=1\n"]
             assert (group / "cgroup.procs").read_text().split() == [str(process.pid)]
             assert (group / "pids.max").read_text().strip() == "5"
-            limits.remove_group(group)
-            assert group.exists()  # somebody is in it
-            process.communicate(b"\n")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(limits.remove_group, group)
+                await trio.testing.wait_all_tasks_blocked()
+                assert group.exists()  # somebody is in it
+                process.communicate(b"\n")
     finally:
-        limits.remove_group(group)
+        await limits.remove_group(group)
     assert not group.exists()
     with pytest.raises(OSError, match="Invalid argument"):
         limits.make_group(parent, "b", -1)
