@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 PARAMS_MAX: Final = 100
+PLAINER: Final = {"extra_forbidden": "there is no such field", "missing": "is missing"}
+"""What is said instead of pydantic's words, by its type of error."""
 
 
 def invalid_params(error: ValidationError, data: Any, prefix: str = "") -> tuple[InvalidParam, ...]:
     """Return the wrong places of `data`, as RFC 6901 pointers below `prefix`; the first hundred of them."""
     return tuple(
-        InvalidParam(prefix + _pointer(found["loc"], data, is_missing=found["type"] == "missing"), found["msg"])
+        InvalidParam(
+            prefix + _pointer(found["loc"], data, is_missing=found["type"] == "missing"),
+            PLAINER.get(found["type"], found["msg"]),
+        )
         for found in error.errors(include_url=False, include_context=False, include_input=False)[:PARAMS_MAX]
     )
 

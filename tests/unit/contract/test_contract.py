@@ -51,6 +51,16 @@ def test_pointers_name_places_of_the_document(data: Any, pointers: set[str]) -> 
     assert {param.pointer for param in invalid_params(error.value, data, "/input")} == {"/input" + name for name in pointers}
 
 
+def test_what_is_unknown_or_missing_is_said_plainly() -> None:
+    data = {"bogus": 1, "leafList": [{}]}
+    with pytest.raises(ValidationError) as error:
+        Tree.model_validate(data)
+    assert {param.pointer: param.reason for param in invalid_params(error.value, data)} == {
+        "/bogus": "there is no such field",
+        "/leafList/0/number": "is missing",
+    }
+
+
 def test_at_most_a_hundred_places_are_named() -> None:
     data: dict[str, Any] = {"leafList": [{}] * (PARAMS_MAX + 1)}
     with pytest.raises(ValidationError) as error:
