@@ -274,6 +274,10 @@ class ClientReader(Reader):
             assert event.id is not None
             text = json.dumps(event.document, ensure_ascii=False, separators=(",", ":"))
             of_job = self.scope.job_id is not None and isinstance(data, JobEvent)
+            if of_job and event.id == self.cursor:  # there was nothing left to tell, so our client tells how the job ended
+                assert event.document["job"]["status"] in TERMINAL
+                self._is_over = True
+                return
             self._row(event.id, event.name, text, event.document["job"] if of_job else None)
 
 
