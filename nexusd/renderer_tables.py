@@ -32,7 +32,7 @@ from nexusd.domain.placeholders import PLACEHOLDER
 MEBIBYTE: Final = 1024 * 1024
 TIMEOUT_MAX_SECONDS: Final = 86_400
 PLACEHOLDERS: Final = ("input", "output", "format")
-"""What is replaced in an argument: `{input}`, and two braces by one."""
+"""What an argument may name besides the table's own options."""
 EXTENSION: Final = re.compile(r"\.[a-z0-9][a-z0-9.]{0,15}")
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 OPTION: Final = re.compile(r"[a-z][A-Za-z0-9]{0,62}")

@@ -47,7 +47,7 @@ class ProcessLimits:
 
 
 def apply(pids: Iterable[int], limits: ProcessLimits, *, counts_processes: bool) -> None:
-    """Set the limits, and a low priority, on processes that wait.
+    """Set the limits, and a low priority but never a higher one than ours, on processes that wait.
 
     `counts_processes`: they have a user namespace of their own, in which RLIMIT_NPROC counts nobody else.
     Raises OSError when a limit cannot be set.
@@ -61,13 +61,14 @@ def apply(pids: Iterable[int], limits: ProcessLimits, *, counts_processes: bool)
         resource.RLIMIT_CPU: None if cpu is None else (cpu, cpu + CPU_GRACE_SECONDS),
         resource.RLIMIT_NPROC: _both(limits.processes) if counts_processes else None,
     }
+    niceness = max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0))
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):  # so short a life needs no limits
             for kind, bound in wanted.items():
                 if bound is not None:
                     _set(pid, kind, bound)
             with contextlib.suppress(PermissionError):  # it is nicer already
-                os.setpriority(os.PRIO_PROCESS, pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+                os.setpriority(os.PRIO_PROCESS, pid, niceness)
 
 
 def _set(pid: int, kind: int, bound: tuple[int, int]) -> None:
@@ -133,10 +134,10 @@ def run_in_group(group: Path, argv: Sequence[str]) -> list[str]:
 
 
 async def remove_group(group: Path) -> None:
-    """Remove the group of processes that have ended.
+    """Remove the group of processes that have ended; say so in the log when that cannot be done.
 
     The kernel takes one that has been killed, or even reaped, out of its group a moment later and tells nobody, so that is
-    waited for. Cancellation: has none, and takes a second at most.
+    waited for, a second at most. Cancellation: cannot be cancelled.
     """
     reason: OSError | None = None
     with trio.CancelScope(shield=True):
