@@ -88,7 +88,7 @@ class ResetEvent(Answer):
     """Data of `reset`: the cursor was outside of what is kept; what follows starts anew from `resumedFrom`."""
 
     reason: str = Field(description="`pruned`: older than the retention. `future`: this database never gave that id.")
-    requested: int
+    requested: int = Field(description="The cursor that was asked for, or how far the stream had got when it was overtaken.")
     resumed_from: int
     oldest_available: int
 

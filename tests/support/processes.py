@@ -72,7 +72,11 @@ def count_open_files() -> int:
 
 def children() -> set[int]:
     """Return the children of this process, zombies too."""
-    return {int(pid) for task in (PROC / "self" / "task").iterdir() for pid in (task / "children").read_text().split()}
+    found: set[int] = set()
+    for task in (PROC / "self" / "task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return found
 
 
 def threads() -> set[str]:

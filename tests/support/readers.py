@@ -2,6 +2,8 @@
 
 `RawReader` reads the bytes itself and is as forgetful as a browser: it knows the last id and nothing else. `ClientReader` is
 our client. Both drop their connection when they feel like it, and come back. What they note is for `sequences.examine`.
+
+Invariant: once their course is abandoned and their daemon is gone they end, whatever they were waiting for.
 """
 
 from __future__ import annotations
@@ -37,6 +39,10 @@ NAPS: Final = 0.2
 """How often a reader stops reading for a while."""
 
 
+class Abandoned(Exception):
+    """The test is over before its end was reached."""
+
+
 class Course:
     """What all readers share: the socket, how far the world has got, whether somebody listens, and when it is enough."""
 
@@ -47,6 +53,7 @@ class Course:
         self._steps = 0
         self._changed = threading.Condition()
         self._listening = threading.Event()
+        self._abandoned = threading.Event()
 
     def advance(self) -> None:
         """Wake those who wait for the world to go on."""
@@ -63,7 +70,18 @@ class Course:
         """Wait until the world has got on by so many steps, or is to end."""
         with self._changed:
             until = self._steps + count
-            assert self._changed.wait_for(lambda: self._steps >= until or self.target is not None, HANG_SECONDS)
+            self._changed.wait_for(lambda: self._steps >= until or self.target is not None)
+
+    def abandon(self) -> None:
+        """Tell that nothing is waited for any more."""
+        self._abandoned.set()
+        self._listening.set()
+        self.finish(0)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass. Raises Abandoned as soon as the course is."""
+        if self._abandoned.wait(seconds):
+            raise Abandoned
 
     def open(self) -> None:
         """Tell that somebody listens."""
@@ -74,8 +92,9 @@ class Course:
         self._listening.clear()
 
     def wait_open(self) -> None:
-        """Wait until somebody listens."""
-        assert self._listening.wait(HANG_SECONDS)
+        """Wait until somebody listens. Raises Abandoned."""
+        self._listening.wait()
+        self.sleep(0)
 
 
 class Reader(threading.Thread):
@@ -103,6 +122,15 @@ class Reader(threading.Thread):
         """Whether it has been told enough."""
         target = self._course.target
         return self._is_over or (self.scope.job_id is None and target is not None and (self.cursor or 0) >= target)
+
+    def finish(self) -> None:
+        """Wait until it has been told enough, for as long as it is told anything at all."""
+        while self.is_alive():
+            told = len(self.story), self.cursor
+            self.join(HANG_SECONDS)
+            assert not self.is_alive() or (len(self.story), self.cursor) != told, f"{self.name} still waits at {self.cursor}"
+        if self.failure is not None:
+            raise AssertionError(f"{self.name} gave up at {self.cursor}") from self.failure
 
     def run(self) -> None:
         """Read until it is done, over any number of connections."""
@@ -227,7 +255,8 @@ class RawReader(Reader):
             self._begin(document["resumedFrom"], jobs=frozenset(self._jobs), complete=document["complete"])
         elif name == "reset":
             assert number is None, "a reset with an id"
-            assert self.cursor == document["requested"], (self.cursor, document)
+            assert self.cursor is not None
+            assert self.cursor <= document["requested"], (self.cursor, document)  # it passes over what is not for us
             self._reset(document["requested"])
         elif name == "lagging":
             assert number == document["cursor"] == self.cursor, (number, document, self.cursor)
@@ -241,7 +270,8 @@ class ClientReader(Reader):
 
     def _read_once(self) -> None:
         company = self._path.removeprefix("/v1/companies/").split("/")[0]
-        with Nexus(self._course.socket, company, patience=Patience(FOR_EVER)) as nexus, closing(self._open(nexus)) as events:
+        patience = Patience(FOR_EVER, sleep=self._course.sleep)
+        with Nexus(self._course.socket, company, patience=patience) as nexus, closing(self._open(nexus)) as events:
             drop, nap = self._choose_drop(), self._choose_nap()
             self._jobs = set()
             for count, event in enumerate(events):

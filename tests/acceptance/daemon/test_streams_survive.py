@@ -179,11 +179,16 @@ class World:
         for company in self.companies:
             assert self.post(f"/v1/companies/{company}/content-jobs", scripted(DONE, job_type="other"))
         for reader in self.readers:
-            reader.join(HANG_SECONDS)
-            assert not reader.is_alive(), f"{reader.name} still waits at {reader.cursor}, the end is {target}"
-            if reader.failure is not None:
-                raise AssertionError(f"{reader.name} gave up at {reader.cursor}") from reader.failure
+            reader.finish()
         return target
+
+    def close(self) -> None:
+        """End the daemon and every reader, however far they have got."""
+        self.course.abandon()
+        self.program.kill()
+        for reader in self.readers:
+            reader.join(HANG_SECONDS)
+            assert not reader.is_alive(), f"{reader.name} cannot be ended"
 
     def read_table(self) -> Table:
         """Return all events that ever were."""
@@ -219,8 +224,7 @@ def live(world: World) -> None:
 
 def test_whatever_happens_every_reader_is_told_everything_once(home: Path, forge: Forge) -> None:
     program = ForkedProgram(home, environment={"NEXUSD_RUNNING_JOBS_PER_TYPE": '{"other": 0}'}, forge=forge)
-    with naming_seed(), program:
-        world = World(program, SEED)
+    with naming_seed(), program, closing(World(program, SEED)) as world:
         world.prepare()
         live(world)
         target = world.finish()
