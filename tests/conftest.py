@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 
 ENDING_SECONDS: Final = 5.0
 """How long a thread may take to end that nobody has waited for."""
+KEPT: Final = ("Trio thread", "quickjs-worker")
+"""What threads are called that libraries keep for later."""
 
 
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
-    """Find what a test has left. Children are ended, for the sake of the tests that follow; threads cannot be."""
+    """Find what a test has left. Children are ended, for the sake of the tests that follow; threads cannot be.
+
+    What a fixture of a wider scope starts must be an argument of whoever uses it, so that it is there before this looks.
+    """
     threads, pids = set(threading.enumerate()), children()
     yield
-    ours = [thread for thread in threading.enumerate() if thread not in threads and not thread.name.startswith("Trio thread")]
+    ours = [thread for thread in threading.enumerate() if thread not in threads and not thread.name.startswith(KEPT)]
     for thread in ours:
         thread.join(ENDING_SECONDS)
     left = children() - pids

@@ -259,7 +259,9 @@ class RawReader(Reader):
             assert self.cursor <= document["requested"], (self.cursor, document)  # it passes over what is not for us
             self._reset(document["requested"])
         elif name == "lagging":
-            assert number == document["cursor"] == self.cursor, (number, document, self.cursor)
+            assert number is not None
+            assert number == document["cursor"] >= (self.cursor or 0), (number, document, self.cursor)
+            self.cursor = number
             self.counts["lagging"] += 1
         else:
             assert name == "server.stopping", name

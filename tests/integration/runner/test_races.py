@@ -115,6 +115,8 @@ SIDES: Final = {
 }
 UNDECIDED: Final = {"store.commit.before:request_cancel", "runner.cancel.before", "runner.stop.before"}
 """Where the first has not reached the attempt yet, so that the second overtakes it."""
+BY_THE_POOL: Final = {"cancel", "shutdown"}
+"""What comes to the attempt by way of the pool, which may be who is held."""
 PAIRS: Final = [(first, point, second) for first, second in permutations(SIDES, 2) for point in SIDES[first].held_at]
 RETRIED: Final = [pair for pair in PAIRS if {pair[0], pair[2]} == {"cancel", "signal"}]
 """A child that was killed is tried again, unless somebody asked for the job's end."""
@@ -192,8 +194,7 @@ async def run_race(
                 acting.start_soon(SIDES[first].act, race)
                 with trio.fail_after(PATIENCE_SECONDS + 2 * TIMEOUT_SECONDS):
                     await hold.reached.wait()
-                acting.start_soon(SIDES[second].act, race)
-                await wait_all_tasks_blocked(SETTLED_SECONDS)
+                await act_second(race, second, acting, overtakes=point in UNDECIDED and second not in BY_THE_POOL)
                 assert runner.store.hub.highest_event_id <= highest_committed(runner.store.path)
                 if point == "store.commit.before:request_cancel":
                     assert race.cancels == []  # nobody is answered before the commit
@@ -208,6 +209,16 @@ async def run_race(
             assert (await runner.wait(job_id)).status is (JobStatus.DONE if expected is JobStatus.QUEUED else expected)
             await check_slot(runner, race)
             check(directory, Told([job_id], race.cancels))
+
+
+async def act_second(race: Race, second: str, acting: trio.Nursery, *, overtakes: bool) -> None:
+    """Carry the second side out as far as it can go: when it overtakes the first, until the attempt's outcome is decided."""
+    with holding_at("runner.settle.before") if overtakes else contextlib.nullcontext() as decided:
+        acting.start_soon(SIDES[second].act, race)
+        if decided is not None:
+            with trio.fail_after(PATIENCE_SECONDS + 2 * TIMEOUT_SECONDS):
+                await decided.reached.wait()
+    await wait_all_tasks_blocked(SETTLED_SECONDS)
 
 
 async def check_slot(runner: Runner, race: Race) -> None:

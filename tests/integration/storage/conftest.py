@@ -55,7 +55,7 @@ def bucket(object_server: ObjectServer, place: Place) -> KeptInBucket:
 
 
 @pytest.fixture(params=["local_disk", pytest.param("s3", marks=pytest.mark.slow)])
-def kept(request: pytest.FixtureRequest) -> Kept:
+def kept(request: pytest.FixtureRequest, object_server: ObjectServer) -> Kept:
     """Return each provider in turn, empty."""
     if request.param == "s3":
         found: KeptInBucket = request.getfixturevalue("bucket")
