@@ -71,7 +71,7 @@ logger = logging.getLogger("nexusd")
 
 COLLECTOR_THRESHOLDS: Final = (20_000, 20, 20)
 """A request makes some hundred objects and leaves no circles: looking after every 700th is a tenth of its cost."""
-STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
 @contextmanager
@@ -94,6 +94,8 @@ def bind(settings: Settings) -> Iterator[BoundListener]:
 async def run(settings: Settings, listener: BoundListener, registry: Registry) -> None:
     """Serve until a signal says stop: TERM, INT (Ctrl-C) or HUP (the terminal went). A second one hurries.
 
+    Whoever started us with HUP ignored, as nohup does, means us to outlive the terminal.
+
     Raises StartRefused.
     """
     _spare_collector()
@@ -101,7 +103,8 @@ async def run(settings: Settings, listener: BoundListener, registry: Registry) -
     refused: StartRefused | None = None
 
     async def watch_signals(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
+        outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        with trio.open_signal_receiver(*(STOP_SIGNALS - {signal.SIGHUP} if outlives_terminal else STOP_SIGNALS)) as signals:
             task_status.started()
             async for number in signals:
                 logger.info("told to stop", extra={"signal": signal.Signals(number).name, "again": stopping.is_set()})

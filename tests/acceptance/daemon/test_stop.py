@@ -56,6 +56,19 @@ def test_a_stop_puts_back_what_runs_and_leaves_nothing(home: Path, number: signa
         assert program.stop() == 0
 
 
+def test_under_nohup_the_end_of_the_terminal_is_not_its_own(home: Path) -> None:
+    with Program(home) as program:
+        program.spawn(wrapper=["nohup"])
+        program.wait_notice("READY=1")
+        program.send(signal.SIGHUP)
+        with program.client() as client:
+            job_id = client.post(JOBS, json=scripted(DONE)).json()["jobId"]
+            assert program.follow_until(job_id)["status"] == "done"
+            assert client.get("/v1/health").status_code == 200
+        assert program.stop() == 0
+        assert "SIGHUP" not in program.log
+
+
 def test_an_idle_daemon_ends_by_itself(home: Path) -> None:
     with Program(home) as program:
         program.start("--idle-exit", "1s")
