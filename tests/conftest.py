@@ -5,20 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.support.processes import children
+from tests.support.processes import children, running_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENDING_SECONDS: Final = 5.0
 """How long a thread may take to end that nobody has waited for."""
-KEPT: Final = ("Trio thread", "quickjs-worker")
-"""What threads are called that libraries keep for later."""
+KEPT: Final = "quickjs-worker"
+"""How a thread is called that a library keeps for later."""
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +26,9 @@ def nothing_left() -> Iterator[None]:
 
     What a fixture of a wider scope starts must be an argument of whoever uses it, so that it is there before this looks.
     """
-    threads, pids = set(threading.enumerate()), children()
+    threads, pids = running_threads(), children()
     yield
-    ours = [thread for thread in threading.enumerate() if thread not in threads and not thread.name.startswith(KEPT)]
+    ours = [thread for thread in running_threads() - threads if not thread.name.startswith(KEPT)]
     for thread in ours:
         thread.join(ENDING_SECONDS)
     left = children() - pids

@@ -79,6 +79,11 @@ def children() -> set[int]:
     return found
 
 
+def running_threads() -> set[threading.Thread]:
+    """Return this process's threads, but for those that trio keeps for a while."""
+    return {thread for thread in threading.enumerate() if not thread.name.startswith("Trio thread")}
+
+
 def threads() -> set[str]:
-    """Return the names of this process's threads, but for those that trio keeps for a while."""
-    return {thread.name for thread in threading.enumerate() if not thread.name.startswith("Trio thread")}
+    """Return the names of `running_threads`."""
+    return {thread.name for thread in running_threads()}

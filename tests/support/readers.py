@@ -260,7 +260,8 @@ class RawReader(Reader):
             self._reset(document["requested"])
         elif name == "lagging":
             assert number is not None
-            assert number == document["cursor"] >= (self.cursor or 0), (number, document, self.cursor)
+            assert self.cursor is not None
+            assert number == document["cursor"] >= self.cursor, (number, document, self.cursor)
             self.cursor = number
             self.counts["lagging"] += 1
         else:

@@ -183,9 +183,8 @@ class World:
         return target
 
     def close(self) -> None:
-        """End the daemon and every reader, however far they have got."""
+        """End every reader, however far it has got. The daemon must have ended: nobody is told anything more."""
         self.course.abandon()
-        self.program.kill()
         for reader in self.readers:
             reader.join(HANG_SECONDS)
             assert not reader.is_alive(), f"{reader.name} cannot be ended"
@@ -224,7 +223,7 @@ def live(world: World) -> None:
 
 def test_whatever_happens_every_reader_is_told_everything_once(home: Path, forge: Forge) -> None:
     program = ForkedProgram(home, environment={"NEXUSD_RUNNING_JOBS_PER_TYPE": '{"other": 0}'}, forge=forge)
-    with naming_seed(), program, closing(World(program, SEED)) as world:
+    with naming_seed(), closing(World(program, SEED)) as world, program:
         world.prepare()
         live(world)
         target = world.finish()

@@ -32,8 +32,8 @@ GANTT: Final = "gantt\n  dateFormat x\n  axisFormat %H:%M\n  Task :a, 1766268000
 )
 def test_the_machines_time_zone_does_not_show(tmp_path: Path, spec: RendererSpec, given: dict[str, Any]) -> None:
     drawn = [
-        render(spec, given, tmp_path / str(number), environment={"TZ": zone} if zone else None)
-        for number, zone in enumerate(["", "Asia/Tokyo", "America/New_York"])
+        render(spec, given, tmp_path / str(number), environment=environment)
+        for number, environment in enumerate([{}, {"TZ": "Asia/Tokyo"}, {"TZ": "America/New_York"}])
     ]
     assert [each.code for each in drawn] == [0, 0, 0], drawn[0].log
     assert drawn[0].files
