@@ -302,7 +302,9 @@ def stop_daemon(socket: Path) -> None:
     """End the daemon at `socket`, if there is one, and wait until it is gone."""
     if not socket.exists():
         return
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://nexusd") as client:
+    with httpx.Client(
+        transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://nexusd", timeout=COMMAND_SECONDS
+    ) as client:
         pid = client.get("/v1/status").json()["pid"]
     descriptor = os.pidfd_open(pid)
     os.kill(pid, 15)

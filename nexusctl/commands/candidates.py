@@ -22,7 +22,7 @@ FILES: Final = "files"
 DIRECTORIES: Final = "directories"
 LONGEST_SECONDS: Final = 0.3
 """Of a whole completion, from the start of the process."""
-_LAST_WORDS_SECONDS: Final = 0.04
+LAST_WORDS_SECONDS: Final = 0.04
 """What it takes to read the answer, print and end."""
 VARIABLE: Final = "NEXUSCTL_COMPLETION_SECONDS"
 _NEWEST: Final = 100
@@ -111,7 +111,7 @@ def _ask(question: Question) -> Iterator[Candidate]:
     from nexusctl.commands.session import open_session
 
     session = open_session(question.given)
-    deadline = _deadline()
+    deadline = answer_deadline()
     for target, read in _sources(question, session):
         try:
             items = json.loads(get(session.socket.absolute(), target, deadline))["items"]
@@ -180,10 +180,10 @@ def _age(moment: str) -> str:
     return f"{format_age(datetime.fromisoformat(moment))} ago"
 
 
-def _deadline() -> float:
+def answer_deadline() -> float:
     """Return until when, by time.monotonic, an answer must have come."""
     longest = float(os.environ.get(VARIABLE) or LONGEST_SECONDS)
     with open("/proc/self/stat", "rb") as file:
         ticks = int(file.read().rsplit(b")", 1)[1].split()[19])
     begun_ago = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    return time.monotonic() + longest - _LAST_WORDS_SECONDS - begun_ago
+    return time.monotonic() + longest - LAST_WORDS_SECONDS - begun_ago

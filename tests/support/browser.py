@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,7 +29,8 @@ from nexusd.hub import Hub
 from nexusd.renderers.registry import Registry
 from nexusd.settings import Settings
 from nexusd.store.database import open_database
-from tests.support.frames import HANG_SECONDS, open_stream
+from tests.support.frames import open_stream
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import OTHER, SCRIPTED
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 import h11
 import trio
 
+from tests.support.patience import HANG_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
     from pathlib import Path
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     import httpx
 
 RETRY: Final = "retry: 1000"
-HANG_SECONDS: Final = 30.0
-"""Long after anything here should have happened, on a busy machine too."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import trio
 
 from nexusd import failpoints
 from tests.support.daemons import open_pidfd
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

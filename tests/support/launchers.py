@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nexusd.launcher import landlock, program
 from nexusd.renderers.job import PROGRESS_FD_VARIABLE
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 from tests.support.renderers import PRELUDE
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from tests.support.connections import follow, post, send
 from tests.support.daemons import ASSETS, DEFAULT, JOBS, living_children
 from tests.support.forks import ForkedProgram
-from tests.support.frames import HANG_SECONDS, iter_frames
+from tests.support.frames import iter_frames
 from tests.support.oracle import Told, check
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, Gate, scripted
 
 if TYPE_CHECKING:

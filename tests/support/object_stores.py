@@ -15,7 +15,7 @@ from uuid import uuid4
 import httpx
 
 from tests.support.daemons import ROOT
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

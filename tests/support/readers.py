@@ -19,7 +19,7 @@ from nexusctl.client.patience import FOR_EVER, Patience
 from nexusd.contract.events import JobEvent, ResetEvent, SnapshotEndEvent
 from tests.support.connections import DIED, UnixConnection
 from tests.support.daemons import TERMINAL
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 from tests.support.sequences import Begun, Reset, Seen, fingerprint
 
 if TYPE_CHECKING:

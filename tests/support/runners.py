@@ -20,6 +20,7 @@ from nexusd.runner.spares import SpareRules, Spares
 from nexusd.runner.workshop import AttemptLimits, Workshop
 from nexusd.storage import LocalDisk
 from nexusd.store import assets, jobs, pauses, queries, submissions
+from tests.support.patience import HANG_SECONDS
 from tests.support.processes import find_marked
 from tests.support.stores import NOON, Store, make_asset, new_job, open_store
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 UNCONFINED: Final = Containment(Level.LIMITS)
 """Children that are held, but see the machine as it is: most tests have them tell pids and meet at files."""
 SPARE_RULES: Final = SpareRules(idle_seconds=60, memory_max_bytes=1 << 30)
-PATIENCE_SECONDS: Final = 60
-"""Not what anything here takes, but when a test is called stuck, on a machine that is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Runner:
 
     async def wait(self, job_id: str, condition: Callable[[Job], bool] = lambda job: job.status.is_terminal) -> Job:
         """Return the job as soon as the condition holds: when it is over, if none is given."""
-        with trio.fail_after(PATIENCE_SECONDS):
+        with trio.fail_after(HANG_SECONDS):
             while True:
                 cursor = self.store.hub.highest_event_id
                 job = await self.store.database.read(queries.get, self.store.company_id, job_id)
@@ -94,7 +93,7 @@ class Runner:
     async def stop(self) -> None:
         """Stop the pool, and return when it has."""
         self.stopping.set()
-        with trio.fail_after(PATIENCE_SECONDS):
+        with trio.fail_after(HANG_SECONDS):
             await self.stopped.wait()
 
     def find_processes(self) -> set[int]:

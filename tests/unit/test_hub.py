@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from nexusd.hub import Hub
+from tests.support.patience import PROMPT_SECONDS
 
 
 async def test_a_waiter_wakes_when_its_cursor_is_passed_and_not_before() -> None:
@@ -40,11 +41,11 @@ async def test_news_that_came_before_the_wait_is_not_waited_for(autojump_clock: 
 async def test_a_stop_wakes_everybody_for_good() -> None:
     hub = Hub()
     assert not hub.is_stopping
-    with trio.fail_after(5):
+    with trio.fail_after(PROMPT_SECONDS):
         await wait_all(hub)
     assert hub.is_stopping
     hub.publish(3)
-    with trio.fail_after(5):
+    with trio.fail_after(PROMPT_SECONDS):
         assert await hub.wait_newer(99) == 3
 
 
@@ -55,7 +56,7 @@ async def test_what_is_asked_of_the_queue_is_heard_while_the_daemon_stops() -> N
         await hub.wait_queue(0)
     assert waiting.cancelled_caught
     hub.publish_queue()
-    with trio.fail_after(5):
+    with trio.fail_after(PROMPT_SECONDS):
         assert await hub.wait_queue(0) == 1
 
 

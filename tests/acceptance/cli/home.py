@@ -23,8 +23,11 @@ import termios
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+
+from tests.support.patience import HANG_SECONDS
+
 NEXUSCTL: Final = str(Path(sys.executable).with_name("nexusctl"))
-PATIENCE_SECONDS: Final = 60
 _CLEARED: Final = ("NEXUSCTL_", "NEXUSD_", "XDG_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "NOTIFY_SOCKET", "LISTEN_", "PYTHON")
 
 _SPEC: Final = """\
@@ -92,8 +95,12 @@ class Home:
             stdin=subprocess.DEVNULL if input is None else None,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=HANG_SECONDS,
         )
+
+    def client(self) -> httpx.Client:
+        """Return what asks the daemon without nexusctl."""
+        return httpx.Client(transport=httpx.HTTPTransport(uds=str(self.socket)), base_url="http://nexusd", timeout=HANG_SECONDS)
 
     def result(self, *arguments: str) -> Any:
         """Run nexusctl with --json; return what it printed."""
@@ -122,14 +129,14 @@ class Home:
         ) as process:
             os.close(theirs)
             received = b""
-            while select.select([ours], [], [], PATIENCE_SECONDS)[0]:
+            while select.select([ours], [], [], HANG_SECONDS)[0]:
                 try:
                     chunk = os.read(ours, 65536)
                 except OSError:  # EIO: nobody holds the other end any more
                     break
                 received += chunk
             os.close(ours)
-            return process.wait(PATIENCE_SECONDS), received.decode().replace("\r\n", "\n")
+            return process.wait(HANG_SECONDS), received.decode().replace("\r\n", "\n")
 
     def file(self, name: str, content: str | bytes) -> Path:
         """Write a file in the work folder."""
@@ -208,7 +215,7 @@ def wait_line(process: subprocess.Popen[str], part: str, *, stdout: bool = False
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for a process; return its exit code and the rest of its output and errors."""
-    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    out, err = process.communicate(timeout=HANG_SECONDS)
     return process.returncode, out, err
 
 

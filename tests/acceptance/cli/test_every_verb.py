@@ -29,6 +29,7 @@ from nexusd.contract.status import Renderer, RendererList, Status
 from nexusd.contract.storage import CollectionReport, VerificationPage
 from nexusd.contract.why import Why
 from tests.acceptance.cli.home import Home
+from tests.support.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,7 +221,7 @@ def a_daemon_that_dies(path: Path) -> Iterator[None]:
     thread = threading.Thread(target=serve)
     thread.start()
     yield
-    thread.join(30)
+    thread.join(HANG_SECONDS)
     assert not thread.is_alive()
 
 

@@ -6,7 +6,6 @@ import json
 import signal
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from nexusd.contract.jobs import Job
@@ -27,7 +26,7 @@ def status(home: Home, job_id: str) -> str:
 
 def state(home: Home) -> QueueState:
     """Look at the queue; to pause the whole of it again would change it."""
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(home.socket)), base_url="http://nexusd") as client:
+    with home.client() as client:
         return QueueState.model_validate_json(client.get("/v1/queue").content)
 
 
@@ -82,7 +81,7 @@ def test_a_drain_waits_for_what_runs_in_every_company_and_for_nothing_else(tmp_p
     home = Home(tmp_path, running_jobs=2)
     try:
         assert home.run("ls").returncode == 0
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(home.socket)), base_url="http://nexusd") as client:
+        with home.client() as client:
             assert client.post("/v1/companies", json={"slug": "acme"}).status_code == 201
         gates = [home.new_gate(f"gate-{number}") for number in range(2)]
         jobs = [at_gate(home, gates[0]), at_gate(home, gates[1], "--company", "acme")]
@@ -147,5 +146,5 @@ def test_a_pause_that_is_lifted_meanwhile_is_told(home: Home) -> None:
 
 def test_the_json_is_the_apis_own(home: Home) -> None:
     printed = home.run("pause", "--json").stdout
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(home.socket)), base_url="http://nexusd") as client:
+    with home.client() as client:
         assert json.loads(printed) == client.get("/v1/queue").json()

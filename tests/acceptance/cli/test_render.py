@@ -12,6 +12,7 @@ import pytest
 
 from nexusd.contract.jobs import Job
 from tests.acceptance.cli.home import NEXUSCTL, finish
+from tests.support.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from tests.acceptance.cli.home import Home
@@ -156,7 +157,7 @@ def test_a_result_that_cannot_be_written_says_where_it_is(shared: Home) -> None:
     shared.file("flow.d2", FLOW)
     script = f"ulimit -f 1; exec {NEXUSCTL} render flow.d2"  # no file above 1 KiB
     done = subprocess.run(
-        ["bash", "-c", script], env=shared.environment, cwd=shared.work, capture_output=True, text=True, timeout=60
+        ["bash", "-c", script], env=shared.environment, cwd=shared.work, capture_output=True, text=True, timeout=HANG_SECONDS
     )
     assert done.returncode == 1
     assert "cannot write flow.svg: File too large" in done.stderr

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nexusctl.output.text import cell_width
-from tests.acceptance.cli.home import NEXUSCTL, PATIENCE_SECONDS, Home, finish, open_gate, wait_line
+from tests.acceptance.cli.home import NEXUSCTL, Home, finish, open_gate, wait_line
+from tests.support.patience import HANG_SECONDS
 from tests.support.processes import holding
 from tests.support.tmux import Terminal, open_terminal
 
@@ -81,7 +82,7 @@ def test_a_terminal_that_goes_away_takes_top_with_it(terminal: Terminal, home: H
     with holding([terminal.foreground()]) as held:
         [pidfd] = held.values()
         terminal.tmux("respawn-pane", "-k", "/bin/sh")
-        assert select.select([pidfd], [], [], PATIENCE_SECONDS)[0]
+        assert select.select([pidfd], [], [], HANG_SECONDS)[0]
 
 
 @pytest.mark.debian

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from tests.acceptance.cli.home import NEXUSCTL, Home, finish, open_gate, wait_line
+from tests.support.patience import HANG_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -215,7 +216,7 @@ def test_a_reader_that_leaves_is_no_news(shared: Home, arguments: list[str]) -> 
         stdout=writer,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
-        timeout=30,
+        timeout=HANG_SECONDS,
     )
     os.close(writer)
     assert done.stderr == b""
@@ -230,7 +231,7 @@ def test_a_reader_that_leaves_mid_watch_is_no_news(shared: Home) -> None:
     assert watching.stdout is not None
     watching.stdout.close()
     open_gate(gate)
-    assert watching.wait(30) == 141
+    assert watching.wait(HANG_SECONDS) == 141
     assert watching.stderr is not None
     assert watching.stderr.read() == ""
     watching.stderr.close()
@@ -240,7 +241,9 @@ def test_a_reader_that_leaves_mid_watch_is_no_news(shared: Home) -> None:
 def test_closed_streams_are_no_trouble(shared: Home, closed: str) -> None:
     shared.file("flow.d2", FLOW)
     script = f"{NEXUSCTL} render flow.d2 {closed}"
-    done = subprocess.run(["bash", "-c", script], env=shared.environment, cwd=shared.work, capture_output=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", script], env=shared.environment, cwd=shared.work, capture_output=True, timeout=HANG_SECONDS
+    )
     assert done.returncode == 0, done.stderr
     assert b"<svg" in (shared.work / "flow.svg").read_bytes()
 

@@ -16,6 +16,7 @@ from nexusctl import AsyncNexus, JobNotDone, Nexus
 from nexusd.contract.events import ProgressEvent
 from tests.acceptance.client.faces import LOOPS
 from tests.acceptance.client.sockets import connections_to
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, scripted
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def run(loop: str, story: Callable[[AsyncNexus], Awaitable[None]], socket: Path)
 
     async def main() -> None:
         async with AsyncNexus(socket, start=False) as nexus:
-            with anyio.fail_after(60):
+            with anyio.fail_after(HANG_SECONDS):
                 await story(nexus)
 
     anyio.run(main, backend=loop)

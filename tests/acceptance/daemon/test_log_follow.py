@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 import pytest
 
 from tests.support.daemons import JOBS, Program
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, Gate, scripted
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pytest
 
 from nexusd.storage.bucket import OWNER_KEY
 from tests.support.daemons import ASSETS, JOBS, Program, check_problem
-from tests.support.frames import HANG_SECONDS
 from tests.support.object_stores import CREDENTIALS, PREFIX, ObjectServer
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import scripted
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.daemons import JOBS, Program
+from tests.support.patience import HANG_SECONDS, PROMPT_SECONDS
 from tests.support.processes import find_marked, holding, is_dead
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_SECONDS = 60
 ONE_EACH = {"NEXUSD_SPARES_PER_TYPE": '{"document": 1}'}
 SUBMISSION = {"jobType": "document", "input": {"source": "# Hello"}}
 
@@ -25,7 +25,7 @@ def render(program: Program) -> None:
     """Have a document made, and wait for it."""
     with program.client() as client:
         job_id = client.post(JOBS, json=SUBMISSION).json()["jobId"]
-        job = client.get(f"{JOBS}/{job_id}/wait", params={"timeout": PATIENCE_SECONDS}, timeout=PATIENCE_SECONDS).json()
+        job = client.get(f"{JOBS}/{job_id}/wait", params={"timeout": HANG_SECONDS}, timeout=HANG_SECONDS).json()
     assert job["status"] == "done", job
 
 
@@ -37,7 +37,7 @@ def read_status(program: Program) -> dict[str, Any]:
 
 def wait_spares(program: Program, count: int) -> list[dict[str, Any]]:
     """Return the spares that the status tells of, as soon as so many are warm and no other one is there."""
-    end_at = time.monotonic() + PATIENCE_SECONDS
+    end_at = time.monotonic() + HANG_SECONDS
     while time.monotonic() < end_at:
         spares: list[dict[str, Any]] = read_status(program)["spares"]
         if len(spares) == count and all(spare["warm"] for spare in spares):
@@ -65,7 +65,7 @@ def test_the_status_tells_of_a_spare_and_the_daemons_end_is_its_end(home: Path, 
             assert held
             program.send(end)
             program.wait()
-            end_at = time.monotonic() + 5
+            end_at = time.monotonic() + PROMPT_SECONDS
             while not all(map(is_dead, held.values())) and time.monotonic() < end_at:
                 pass
             assert all(map(is_dead, held.values()))

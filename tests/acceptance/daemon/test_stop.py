@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.daemons import JOBS, Program, living_children
 from tests.support.frames import iter_frames
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, Gate, scripted
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def test_a_paused_job_keeps_the_daemon_and_one_without_a_renderer_does_not(home:
 def program_client(program: Program) -> httpx.Client:
     """Return a client of a program that may not have started yet."""
     transport = httpx.HTTPTransport(uds=str(program.socket))
-    return httpx.Client(transport=transport, base_url="http://nexusd", timeout=30)
+    return httpx.Client(transport=transport, base_url="http://nexusd", timeout=HANG_SECONDS)
 
 
 def stays(program: Program, seconds: float) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.connections import DIED, UnixConnection
 from tests.support.forks import ForkedProgram
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 from tests.support.readers import ClientReader, Course, RawReader
 from tests.support.scripted import DONE, scripted
 from tests.support.sequences import Row, Scope, Table, examine, fingerprint

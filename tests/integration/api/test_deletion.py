@@ -10,8 +10,8 @@ import trio
 
 from nexusd import failpoints
 from tests.support.daemons import ASSETS, Daemon, check_problem, open_daemon, take_stock
-from tests.support.frames import HANG_SECONDS
 from tests.support.holds import holding_at
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, Gate, scripted
 
 if TYPE_CHECKING:

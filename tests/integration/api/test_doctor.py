@@ -15,7 +15,7 @@ from nexusd.store import soundness
 from nexusd.store.schema import HEAD
 from tests.integration.api.test_deletion import path_of, upload
 from tests.support.daemons import check_problem, open_daemon
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path

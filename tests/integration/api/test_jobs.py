@@ -11,6 +11,7 @@ import trio
 
 from nexusd.contract.jobs import BATCH_MAX_ITEMS
 from tests.support.daemons import DEFAULT, JOBS, check_problem, open_daemon, take_stock
+from tests.support.patience import PROMPT_SECONDS
 from tests.support.scripted import DONE, Gate, scripted
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ async def test_companies_see_nothing_of_each_other(home: Path, gate: Gate) -> No
         before = take_stock(daemon.state)
         for name in ("other", other_id):
             other = f"/v1/companies/{name}"
-            ask = partial(daemon.client.request, timeout=5)
+            ask = partial(daemon.client.request, timeout=PROMPT_SECONDS)
             for method, path in (
                 ("GET", f"{other}/content-jobs/{job_id}"),
                 ("POST", f"{other}/content-jobs/{job_id}/cancel"),

@@ -12,8 +12,9 @@ import pytest
 import trio
 
 from tests.support.daemons import JOBS, Daemon, check_problem, living_children, open_daemon, wait_until
-from tests.support.frames import HANG_SECONDS, Frame, Stream
+from tests.support.frames import Frame, Stream
 from tests.support.holds import holding_at
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, Gate, scripted
 
 if TYPE_CHECKING:

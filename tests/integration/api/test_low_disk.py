@@ -10,9 +10,9 @@ import trio
 from nexusd.contract.base import utc_now
 from nexusd.runner import pool
 from tests.support.daemons import ASSETS, JOBS, Daemon, check_problem, open_daemon, take_stock
-from tests.support.frames import HANG_SECONDS
 from tests.support.mounts import MEBIBYTE, mounted
 from tests.support.oracle import Told, check
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, Gate, scripted
 
 if TYPE_CHECKING:

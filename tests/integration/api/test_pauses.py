@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from tests.support.daemons import Daemon, check_problem, open_daemon
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, OTHER, SCRIPTED, Gate, scripted
 from tests.support.stores import ask
 

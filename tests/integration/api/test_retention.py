@@ -10,7 +10,7 @@ import trio
 from nexusd.store import retention
 from tests.support.clocks import SkippingClock
 from tests.support.daemons import JOBS, open_daemon, wait_until
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, scripted
 from tests.support.stores import ask
 

@@ -15,8 +15,8 @@ from nexusd.domain.ids import new_id
 from nexusd.service import storage as service
 from tests.integration.api.test_deletion import path_of, upload
 from tests.support.daemons import ASSETS, Daemon, check_problem, open_daemon, take_stock
-from tests.support.frames import HANG_SECONDS
 from tests.support.holds import holding_at
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, scripted
 from tests.support.stores import ask
 

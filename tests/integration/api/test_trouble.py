@@ -14,7 +14,7 @@ import trio.testing
 from nexusd import errors
 from nexusd.service.status import StatusService
 from tests.support.daemons import ASSETS, JOBS, check_problem, open_daemon, take_stock
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 from tests.support.scripted import DONE, scripted
 
 if TYPE_CHECKING:

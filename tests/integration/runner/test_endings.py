@@ -13,6 +13,7 @@ import trio
 from nexusd.domain.states import JobStatus
 from nexusd.runner import tree
 from nexusd.runner.recovery import recover
+from tests.support.patience import HANG_SECONDS
 from tests.support.processes import holding, is_dead
 from tests.support.renderers import python
 from tests.support.runners import Runner, open_runner
@@ -182,7 +183,7 @@ async def test_a_cancelled_pool_leaves_no_process(tmp_path: Path) -> None:
 
 
 async def runner_cancelled(runner: Runner, family: dict[int, int]) -> None:
-    with trio.CancelScope(shield=True), trio.fail_after(30):
+    with trio.CancelScope(shield=True), trio.fail_after(HANG_SECONDS):
         for descriptor in family.values():
             await trio.lowlevel.wait_readable(descriptor)
     assert runner.store.ask("SELECT status FROM content_jobs") == [("running",)]  # for recovery to find
@@ -220,7 +221,7 @@ async def test_an_outcome_waits_for_a_full_disk_and_a_stop_does_not(tmp_path: Pa
             [pid] = await runner.wait_told(job_id)
             await runner.store.database.write(limit_pages, 1)
             os.kill(pid, signal.SIGUSR1)
-            with trio.fail_after(60):
+            with trio.fail_after(HANG_SECONDS):
                 await heard.event.wait()
             if heals:
                 await runner.store.database.write(limit_pages, 10_000)

@@ -25,9 +25,10 @@ from nexusd.store import jobs, queries
 from tests.support.clocks import SkippingClock
 from tests.support.holds import holding_at
 from tests.support.oracle import Told, check, highest_committed
+from tests.support.patience import HANG_SECONDS
 from tests.support.processes import holding
 from tests.support.renderers import python
-from tests.support.runners import PATIENCE_SECONDS, Runner, open_runner
+from tests.support.runners import Runner, open_runner
 from tests.support.stores import open_store
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def child_of(pid: int) -> Iterator[int]:
 async def wait_over(runner: Runner, job_id: str) -> JobStatus:
     """Return how the job stands once nothing of it runs any more."""
     if runner.stopping.is_set():
-        with trio.fail_after(PATIENCE_SECONDS):
+        with trio.fail_after(HANG_SECONDS):
             await runner.stopped.wait()
         return (await runner.store.get(job_id)).status
     return (await runner.wait(job_id)).status
@@ -225,7 +226,7 @@ async def act_second(race: Race, second: str, acting: trio.Nursery, *, overtakes
 
 async def wait_reached(hold: TaskHold | ThreadHold) -> None:
     """Wait until somebody is held; a timeout that is raced may put the clock forward meanwhile."""
-    with trio.fail_after(PATIENCE_SECONDS + 2 * TIMEOUT_SECONDS):
+    with trio.fail_after(HANG_SECONDS + 2 * TIMEOUT_SECONDS):
         await hold.reached.wait()
 
 

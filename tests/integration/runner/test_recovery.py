@@ -20,6 +20,7 @@ from nexusd.runner.recovery import recover
 from nexusd.store import jobs
 from nexusd.store.jobs import ProcessIdentity
 from tests.support.daemons import wait_until
+from tests.support.patience import HANG_SECONDS, PROMPT_SECONDS
 from tests.support.processes import find_marked, find_named, find_parent, holding, is_dead
 from tests.support.renderers import shell
 from tests.support.runners import open_runner
@@ -43,7 +44,7 @@ async def living(directory: Path) -> AsyncIterator[tuple[trio.Process, list[int]
     async with told:
         process = await trio.lowlevel.open_process(command)
         try:
-            with trio.fail_after(60):
+            with trio.fail_after(HANG_SECONDS):
                 line = b""
                 while not line.endswith(b"\n"):
                     line += await told.receive_some()
@@ -79,7 +80,7 @@ async def test_nothing_outlives_the_daemon(tmp_path: Path, containment: Containm
             family = find_named(word) | find_marked([attempt for (attempt,) in store.ask("SELECT id FROM job_attempts")])
             with holding(family) as held:
                 await kill_nine(daemon)
-                with trio.fail_after(2):  # and nothing was started again
+                with trio.fail_after(PROMPT_SECONDS):  # and nothing was started again
                     for descriptor in held.values():
                         await trio.lowlevel.wait_readable(descriptor)
         finally:

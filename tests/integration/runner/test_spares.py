@@ -18,6 +18,7 @@ from nexusd.renderers.document import DOCUMENT, DocumentInput
 from nexusd.renderers.spec import CHILD, engine_command
 from nexusd.runner.containment import Level, find_containment
 from nexusd.runner.spares import SpareRules
+from tests.support.patience import HANG_SECONDS
 from tests.support.processes import children, count_open_files, find_marked, holding, is_dead
 from tests.support.runners import open_runner, upload
 from tests.support.scripted import SCRIPTED, scripted
@@ -35,12 +36,11 @@ MARKDOWN = replace(DOCUMENT, spares=1)
 BROKEN = replace(DIAGRAM, job_type="broken", command=engine_command("nexusd.no_such_module:render"), spares=1)
 DRAWING = {"language": "d2", "source": "a -> b", "format": "svg"}
 ENDLESS = "#for i in range(30000) { for j in range(30000) { let k = i + j } }"
-PATIENCE_SECONDS = 60
 
 
 async def wait_for(condition: Callable[[], bool]) -> None:
     """Return when a condition holds that nobody tells of."""
-    with trio.fail_after(PATIENCE_SECONDS):
+    with trio.fail_after(HANG_SECONDS):
         while not condition():  # noqa: ASYNC110 - a process's state has no event
             await trio.sleep(0.01)
 

@@ -18,6 +18,7 @@ import h11
 import trio
 
 from nexusd.server import Activity, Limits, Peer, bind_unix, serve
+from tests.support.patience import PROMPT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from nexusd.server.asgi import Application, Receive, Scope, Send
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: nexusd\r\n\r\n"
-HANG_SECONDS = 10
-"""Long after anything here should have happened; a test that meets it has failed."""
 
 
 @contextlib.contextmanager
@@ -241,7 +240,7 @@ class RawClient:
         self.vanish()
 
     async def send(self, data: bytes) -> None:
-        with trio.fail_after(HANG_SECONDS):
+        with trio.fail_after(PROMPT_SECONDS):
             await self.stream.send_all(data)
 
     def vanish(self, *, reset: bool = False) -> None:
@@ -258,7 +257,7 @@ class RawClient:
             machine.receive_data(self._unread)
         response: h11.Response | None = None
         body = b""
-        with trio.fail_after(HANG_SECONDS):
+        with trio.fail_after(PROMPT_SECONDS):
             while True:
                 try:
                     event = machine.next_event()
@@ -284,7 +283,7 @@ class RawClient:
         if self._unread:
             data, self._unread = self._unread, b""
             return data
-        with trio.fail_after(HANG_SECONDS):
+        with trio.fail_after(PROMPT_SECONDS):
             return await self._receive()
 
     def has_input(self) -> bool:
@@ -315,7 +314,7 @@ class RawClient:
             return b""
 
 
-async def wait_until(condition: Callable[[], Any], *, seconds: float = 2) -> None:
+async def wait_until(condition: Callable[[], Any], *, seconds: float = PROMPT_SECONDS) -> None:
     """Return as soon as `condition` holds, for what only the kernel or the scheduler can tell. Raises trio.TooSlowError."""
     with trio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110 -- nothing else announces it

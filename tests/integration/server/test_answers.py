@@ -13,6 +13,7 @@ import trio
 
 from nexusd.server import Limits
 from tests.integration.server.support import HELLO, SampleApplication, answer, open_server, reset_peak, resident_bytes
+from tests.support.patience import PROMPT_SECONDS
 
 if TYPE_CHECKING:
     from nexusd.server.asgi import Receive, Scope, Send
@@ -182,7 +183,7 @@ async def test_receive_after_the_body_waits_for_the_disconnect() -> None:
         await server.check_fine()
         assert not application.disconnected.is_set()
         client.vanish()
-        with trio.fail_after(0.5):
+        with trio.fail_after(PROMPT_SECONDS):
             await application.disconnected.wait()
 
 
@@ -315,6 +316,6 @@ async def test_open_requests_are_counted_streams_too_and_idle_connections_not() 
         await application.streaming.wait()
         assert server.activity.requests_open == 1
         client.vanish()
-        with trio.fail_after(1):
+        with trio.fail_after(PROMPT_SECONDS):
             await server.activity.wait_quiet(0.05)
         assert server.activity.requests_open == 0

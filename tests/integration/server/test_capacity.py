@@ -21,7 +21,6 @@ import trio
 
 from nexusd.server import Limits, Peer
 from tests.integration.server.support import (
-    HANG_SECONDS,
     HELLO,
     RawClient,
     SampleApplication,
@@ -29,6 +28,7 @@ from tests.integration.server.support import (
     private_directory,
     wait_until,
 )
+from tests.support.patience import PROMPT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ async def test_beyond_the_cap_comes_503_and_room_is_given_back(caplog: pytest.Lo
             await client.send(HELLO)
             assert (await client.read_answer()).body == b"hello"
         inside.pop().vanish()
-        with trio.fail_after(HANG_SECONDS):
+        with trio.fail_after(PROMPT_SECONDS):
             while (await server.ask(HELLO)).status == 503:  # until the server has seen it go
                 pass
         for client in inside:
@@ -149,5 +149,5 @@ async def test_without_descriptors_accept_backs_off_and_recovers() -> None:
             await answered[0].send(HELLO)
             assert (await answered[0].read_answer()).body == b"hello"
             leave.set()
-            nursery.cancel_scope.deadline = trio.current_time() + 1
+            nursery.cancel_scope.deadline = trio.current_time() + PROMPT_SECONDS
         assert len(answered) == CROWD

@@ -12,8 +12,7 @@ import trio
 
 from nexusd.server import Limits
 from tests.integration.server.support import HELLO, RawClient, RunningServer, SampleApplication, open_server
-
-SLACK_SECONDS = 0.5
+from tests.support.patience import PROMPT_SECONDS
 
 
 async def drip(client: RawClient, data: bytes, seconds: float) -> None:
@@ -45,7 +44,7 @@ async def test_a_dripping_header_gets_408(begin: bytes) -> None:
         began = trio.current_time()
         answer = await read_while_dripping(client, b"GET /" + b"a" * 1000)
         assert answer.startswith(b"HTTP/1.1 408 ")
-        assert 0.3 <= trio.current_time() - began < 0.3 + SLACK_SECONDS
+        assert 0.3 <= trio.current_time() - began < 0.3 + PROMPT_SECONDS
 
 
 @pytest.mark.slow
@@ -58,7 +57,7 @@ async def test_an_idle_connection_is_closed_in_silence(begin: bytes) -> None:
             await client.read_answer()
         began = trio.current_time()
         assert await client.read_end() == b""
-        assert 0.25 <= trio.current_time() - began < 0.3 + SLACK_SECONDS
+        assert 0.25 <= trio.current_time() - began < 0.3 + PROMPT_SECONDS
 
 
 @pytest.mark.slow
@@ -69,7 +68,7 @@ async def test_a_body_that_stops_gets_408() -> None:
         await client.send(b"POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello")
         began = trio.current_time()
         assert (await client.read_answer()).status == 408
-        assert 0.25 <= trio.current_time() - began < 0.3 + SLACK_SECONDS
+        assert 0.25 <= trio.current_time() - began < 0.3 + PROMPT_SECONDS
         assert application.disconnected.is_set()
 
 
@@ -81,7 +80,7 @@ async def test_a_dripping_body_gets_408_once_its_grace_is_over(framing: bytes) -
         await client.send(b"POST /length HTTP/1.1\r\nHost: x\r\n" + framing)
         began = trio.current_time()
         assert (await read_while_dripping(client, bytes(1000))).startswith(b"HTTP/1.1 408 ")
-        assert 0.25 <= trio.current_time() - began < 0.3 + SLACK_SECONDS
+        assert 0.25 <= trio.current_time() - began < 0.3 + PROMPT_SECONDS
 
 
 @pytest.mark.slow
@@ -103,7 +102,7 @@ async def test_a_reader_that_stops_is_given_up() -> None:
     application = SampleApplication()
     async with open_server(application, Limits(send_timeout_seconds=0.3)) as server, await server.connect() as client:
         await client.send(b"GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
-        with trio.fail_after(0.3 + SLACK_SECONDS):
+        with trio.fail_after(0.3 + PROMPT_SECONDS):
             await application.ended.wait()
         assert isinstance(application.send_error, OSError)
 

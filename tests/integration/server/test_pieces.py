@@ -12,6 +12,7 @@ import trio
 
 from nexusd.server import Limits
 from tests.integration.server.support import HELLO, answer, open_server
+from tests.support.patience import PROMPT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -159,7 +160,7 @@ async def test_when_the_client_leaves_they_are_closed(pieces: Any) -> None:
             said = b""
             while b"first\r\n" not in said:
                 said += await client.read_some()
-        with trio.fail_after(2):
+        with trio.fail_after(PROMPT_SECONDS):
             await application.closed.wait()
         await server.check_fine()
 
@@ -171,7 +172,7 @@ async def test_who_does_not_read_is_closed_at_the_deadline_of_a_send() -> None:
         began = trio.current_time()
         await client.send(ASK)
         await application.closed.wait()
-        assert 0.29 < trio.current_time() - began < 2
+        assert 0.29 < trio.current_time() - began < PROMPT_SECONDS
         assert server.activity.requests_open == 0
 
 
@@ -186,7 +187,7 @@ async def test_a_stop_gives_who_does_not_read_less_time_than_others() -> None:
         await server.check_fine()
         began = trio.current_time()
         server.stopping.set()
-        with trio.fail_after(2):
+        with trio.fail_after(PROMPT_SECONDS):
             await server.returned.wait()
         assert trio.current_time() - began >= 0.19
         assert application.closed.is_set()

@@ -16,14 +16,15 @@ from tests.integration.server.support import (
     open_server,
     private_directory,
 )
+from tests.support.patience import PROMPT_SECONDS
 
 GRACE_SECONDS = 0.4
 
 
-async def wait_returned(server: RunningServer, seconds: float) -> float:
+async def wait_returned(server: RunningServer) -> float:
     began = trio.current_time()
     server.stopping.set()
-    with trio.fail_after(seconds):
+    with trio.fail_after(PROMPT_SECONDS):
         await server.returned.wait()
     return trio.current_time() - began
 
@@ -35,7 +36,7 @@ async def test_idle_connections_end_at_once_and_in_silence() -> None:
         await used.read_answer()
         await halfway.send(b"GET /hel")
         await server.check_fine()
-        await wait_returned(server, 0.5)
+        await wait_returned(server)
         for client in (unused, used, halfway):
             assert await client.read_end() == b""
             client.vanish()
@@ -65,7 +66,7 @@ async def test_a_request_in_flight_finishes_and_its_connection_closes() -> None:
         answer = await client.read_answer()
         assert (answer.body, answer.headers[b"connection"]) == (b"held", b"close")
         assert await client.read_end() == b""
-        await wait_returned(server, 0.5)
+        await wait_returned(server)
     assert application.calls == 1  # the pipelined one was not begun
 
 
@@ -78,7 +79,7 @@ async def test_silent_peers_cannot_hold_the_exit(path: str) -> None:
         for client in clients:
             await client.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
         await server.check_fine()
-        took = await wait_returned(server, GRACE_SECONDS + 0.5)
+        took = await wait_returned(server)
         assert took >= GRACE_SECONDS - 0.01
         assert application.running == 0
         for client in clients:
@@ -90,7 +91,7 @@ async def test_a_lingering_connection_does_not_hold_the_exit() -> None:
     async with open_server(SampleApplication(), limits) as server, await server.connect() as client:
         await client.send(b"nonsense\r\n\r\n")
         await client.read_answer()
-        await wait_returned(server, 0.5)
+        await wait_returned(server)
 
 
 async def test_cancelling_ends_everything_at_once() -> None:
@@ -114,7 +115,7 @@ async def test_cancelling_ends_everything_at_once() -> None:
             stream = await trio.open_unix_socket(os.fspath(listener.path))
             await stream.send_all(b"GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
             await application.streaming.wait()
-            with trio.fail_after(0.3):
+            with trio.fail_after(PROMPT_SECONDS):
                 nursery.cancel_scope.cancel()
                 await application.ended.wait()
         stream.socket.close()
@@ -124,7 +125,7 @@ async def test_cancelling_ends_everything_at_once() -> None:
 async def test_a_server_told_to_stop_before_it_starts_returns() -> None:
     stopping = trio.Event()
     stopping.set()
-    with private_directory() as directory, bind_unix(directory / "s") as listener, trio.fail_after(1):
+    with private_directory() as directory, bind_unix(directory / "s") as listener, trio.fail_after(PROMPT_SECONDS):
         await serve(
             SampleApplication(), [listener], limits=Limits(), admit=lambda peer: True, activity=Activity(), stopping=stopping
         )

@@ -22,6 +22,7 @@ from tests.integration.server.support import (
     resident_bytes,
     wait_until,
 )
+from tests.support.patience import PROMPT_SECONDS
 
 MOMENTS = {
     "before the header": b"",
@@ -70,16 +71,21 @@ async def test_three_hundred_vanish_and_nothing_stays(moment: str, caplog: pytes
 @pytest.mark.parametrize("path", ["/stream", "/flood", "/hold", "/watch"])
 @pytest.mark.slow
 async def test_a_call_ends_within_half_a_second_of_its_peer(path: str) -> None:
-    application = SampleApplication()
-    async with open_server(application) as server:
-        client = await server.connect()
-        await client.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        await application.streaming.wait()
-        client.vanish()
-        with trio.fail_after(0.5):
-            await application.ended.wait()
-    if path == "/flood":
-        assert isinstance(application.send_error, OSError)
+    seconds = []
+    for _ in range(3):  # a busy machine spoils one round, a server that waits for something spoils them all
+        application = SampleApplication()
+        async with open_server(application) as server:
+            client = await server.connect()
+            await client.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            await application.streaming.wait()
+            client.vanish()
+            began = trio.current_time()
+            with trio.fail_after(PROMPT_SECONDS):
+                await application.ended.wait()
+            seconds.append(trio.current_time() - began)
+        if path == "/flood":
+            assert isinstance(application.send_error, OSError)
+    assert min(seconds) < 0.5
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ from nexusd.service.feed import Feed
 from nexusd.service.streams import StreamService
 from nexusd.service.topics import WINDOW, Window
 from nexusd.store import companies, jobs
-from tests.support.frames import HANG_SECONDS, Frame, split_frames
+from tests.support.frames import Frame, split_frames
+from tests.support.patience import HANG_SECONDS
 from tests.support.stores import Store, new_job, open_store
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from nexusd.service.companies import CompanyService
 from nexusd.service.log_following import PIECE_BYTES, End, News, Piece, Silence, Stop
 from nexusd.service.logs import LogService
 from tests.support.clocks import SkippingClock
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 from tests.support.stores import Store, make_asset, open_store
 
 if TYPE_CHECKING:

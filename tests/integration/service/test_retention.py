@@ -22,7 +22,7 @@ from nexusd.store import companies
 from nexusd.store.database import Database, open_database
 from nexusd.store.retention import BATCH_EVENTS
 from tests.support.clocks import SkippingClock
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 from tests.support.stores import NOON, ask
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from nexusd.service import storage as service
 from nexusd.service.asset_retention import Retention, RetentionRules, look_after
 from nexusd.storage import LocalDisk
 from tests.integration.storage.files import files_below
-from tests.support.frames import HANG_SECONDS
 from tests.support.holds import holding_at
+from tests.support.patience import HANG_SECONDS
 from tests.support.shelves import COMPANY, find_disagreements, open_life
 
 if TYPE_CHECKING:

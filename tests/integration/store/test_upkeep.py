@@ -17,7 +17,7 @@ from nexusd.errors import AssetInUse, AssetPinned, InvalidRequest, NotFound
 from nexusd.store import assets, companies, jobs, submissions, upkeep
 from nexusd.store.assets import AssetFilter
 from nexusd.store.tables import ASSETS
-from tests.support.frames import HANG_SECONDS
+from tests.support.patience import HANG_SECONDS
 from tests.support.stores import NOON, Store, make_asset, new_job
 
 if TYPE_CHECKING:

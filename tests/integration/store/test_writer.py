@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from nexusd.errors import AlreadyExists, DatabaseBusy, NotFound, Stopping, StorageFull, WriteQueueFull
 from nexusd.store import companies, queries
+from tests.support.patience import PROMPT_SECONDS
 from tests.support.stores import NOON, Store, ask, open_store
 
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ async def test_closing_carries_out_what_waits_and_refuses_what_comes_later(tmp_p
             writing.cancel_scope.cancel()
         around.start_soon(gate.open_when_blocked)  # while the store is closing
     assert [slug for (slug,) in ask(path, SLUGS)] == slugs
-    with trio.fail_after(5), pytest.raises(Stopping):
+    with trio.fail_after(PROMPT_SECONDS), pytest.raises(Stopping):
         await store.database.write(add("late"))
     assert not [thread for thread in threading.enumerate() if thread.name == "nexusd-writer"]
     assert os.listdir(tmp_path) == ["nexusd.db"]  # the last one checkpointed

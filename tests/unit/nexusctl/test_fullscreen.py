@@ -13,8 +13,9 @@ from contextlib import suppress
 
 import pytest
 
+from tests.support.patience import HANG_SECONDS
+
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?25h\x1b[?1049l"
-HANG_SECONDS = 60
 _PROGRAM = """
 import sys
 from nexusctl.output.fullscreen import Fullscreen

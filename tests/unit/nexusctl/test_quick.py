@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nexusctl.client.quick import NoAnswer, get
+from tests.support.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +43,13 @@ def peer(folder: Path, *pieces: bytes, stays: bool = False) -> Iterator[Path]:
                 for piece in pieces:
                     connection.sendall(piece)
                 if stays:
-                    over.wait(30)
+                    over.wait(HANG_SECONDS)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield path
         over.set()
-        thread.join(30)
+        thread.join(HANG_SECONDS)
 
 
 def soon(seconds: float = 20) -> float:
