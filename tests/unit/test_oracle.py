@@ -142,7 +142,6 @@ def leave_upload(state: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "rule"),
     [(lose_file, "I6"), (change_file, "I6"), (empty_file, "I6"), (leave_work, "I7"), (leave_upload, "I7")],
-    ids=lambda x: str(x),
 )
 async def test_damaged_files_are_found(tmp_path: Path, spoil: Callable[[Path], None], rule: str) -> None:
     await fill(tmp_path)
