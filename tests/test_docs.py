@@ -93,7 +93,7 @@ def test_first_screen_has_exactly_the_two_commands() -> None:
     assert run.startswith("python3 -m venv")
     assert run.endswith("nexusctl render README.md -o readme.pdf")
     assert test.startswith("python3 -m venv")
-    assert test.endswith("pytest")
+    assert test.endswith(".venv/bin/pytest -n 3 --dist loadfile")
 
 
 def test_lock_covers_every_dependency() -> None:

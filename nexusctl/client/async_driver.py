@@ -7,6 +7,9 @@ Async generators are not closed by who iterates over one that iterates over them
 and the loops complain of what is left to the garbage collector. So an answer that is left early is closed and then read to its
 end, which is at hand; and an upload is no generator.
 
+httpx's pool forgets to close a connection whose request is cancelled before it is sent. So a request cannot be cancelled until
+then, which takes no longer than to connect (`wire.CONNECT_SECONDS` at most, of a daemon that hangs).
+
 Cancellation: a request that is cancelled may or may not have been carried out; nothing is left open. A daemon that is being
 started goes on starting.
 """
@@ -17,15 +20,17 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import httpx
 
 from nexusctl.client import wire
 from nexusctl.client.bodies import CHUNK_BYTES, Body
+from nexusctl.client.cancelling import scoped
 from nexusctl.client.steps import Ask, Course, Do, Done, Head, Pause, Read, Tell
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator
+    from collections.abc import AsyncIterator, Generator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -57,6 +62,9 @@ class AsyncDriver:
 
     async def aclose(self) -> None:
         """Close the connections, those of streams too."""
+        await scoped(self._close)
+
+    async def _close(self) -> None:
         with anyio.CancelScope(shield=True):
             await self._open.close_all()
             await self._http.aclose()
@@ -126,31 +134,34 @@ class _Conversation(Generic[ToldT, ResultT]):
     async def advance(self) -> Tell[ToldT] | Done[ResultT]:
         """Go on to the next value that is told, or to the end."""
         try:
-            step = self._course.go_on()
-            while not isinstance(step, Tell | Done):
-                try:
-                    outcome = await self._perform(step)
-                except wire.ERRORS as error:
-                    await self.leave()
-                    step = self._course.fail(wire.read_error(error))
-                else:
-                    step = self._course.go_on(outcome)
+            return await scoped(self._advance)
         except BaseException:
             await self.aclose()
             raise
-        if isinstance(step, Done):
-            await self.leave()
-        return step
 
     async def aclose(self) -> None:
         """End the plan and close its connection."""
         self._course.end()
-        await self.leave()
+        await scoped(self.leave)
 
     def drop(self) -> None:
         """Let the next use of the client close the connection, if there is one."""
         if self._response is not None:
             self._register.dropped.append(self)
+
+    async def _advance(self) -> Tell[ToldT] | Done[ResultT]:
+        step = self._course.go_on()
+        while not isinstance(step, Tell | Done):
+            try:
+                outcome = await self._perform(step)
+            except wire.ERRORS as error:
+                await self.leave()
+                step = self._course.fail(wire.read_error(error))
+            else:
+                step = self._course.go_on(outcome)
+        if isinstance(step, Done):
+            await self.leave()
+        return step
 
     async def _perform(self, step: Step) -> object:
         match step:
@@ -174,10 +185,18 @@ class _Conversation(Generic[ToldT, ResultT]):
         request = wire.build_request(self._http, step)
         if isinstance(step.body, Body):
             request.stream = self._upload = _Upload(step.body)
-        self._response = await self._http.send(request, stream=True)
+        await anyio.lowlevel.checkpoint()
+        with anyio.CancelScope(shield=True) as not_sent_yet:
+
+            async def look(event: str, _: Mapping[str, Any]) -> None:
+                if event == wire.SENDING:
+                    not_sent_yet.shield = False
+
+            request.extensions["trace"] = look
+            response = await self._http.send(request, stream=True)
+        self._response, self._chunks = response, response.aiter_raw()
         self._register.all.add(self)
-        self._chunks = self._response.aiter_raw()
-        return Head(self._response.status_code, self._response.headers)
+        return Head(response.status_code, response.headers)
 
     async def leave(self) -> None:
         """Close the open answer, if there is one, and let every generator around it come to its end."""

@@ -25,6 +25,8 @@ OPTIONS: Final[dict[str, Any]] = {
 }
 LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=4)
 """Streams hold a connection each, and the daemon bounds those."""
+SENDING: Final = "http11.send_request_headers.started"
+"""What httpx tells the `trace` of a request when its connection is there and is its own."""
 _HANGS: Final = (httpx.ReadTimeout, httpx.WriteTimeout)
 
 

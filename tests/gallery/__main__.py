@@ -6,6 +6,7 @@ import argparse
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import av
 from PIL import Image, ImageDraw
@@ -21,6 +22,7 @@ COLUMNS: Final = 4
 ROWS: Final = 3
 LABEL: Final = 18
 PICTURES: Final = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".tiff", ".ico"}
+FITTING: Final = '<body style="margin: 0"><img src="{name}" style="width: 100vw; height: 100vh; object-fit: contain">'
 
 
 def main() -> None:
@@ -60,8 +62,12 @@ def see(file: Path) -> list[Image.Image]:
     if file.suffix == ".pdf":
         subprocess.run(["pdftoppm", "-r", "70", "-l", "1", "-singlefile", "-png", file, painted.with_suffix("")], check=True)
     elif file.suffix in {".svg", ".html"}:
+        page = file
+        if file.suffix == ".svg":  # alone it would be shown at its own size, and cut
+            page = file.with_suffix(".seen.html")
+            page.write_text(FITTING.format(name=quote(file.name)), encoding="utf-8")
         options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1200,900", f"--screenshot={painted}"]
-        subprocess.run(["chromium", *options, file.as_uri()], check=True, capture_output=True)
+        subprocess.run(["chromium", *options, page.as_uri()], check=True, capture_output=True)
     else:
         return []
     return [Image.open(painted).convert("RGBA")]
