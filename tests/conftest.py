@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 JOIN_SECONDS: Final = 0.05
+"""How often the threads are looked at meanwhile."""
 KEPT: Final = "quickjs-worker"
 """How a thread is called that a library keeps for later."""
 

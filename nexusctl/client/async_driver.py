@@ -185,7 +185,7 @@ class _Conversation(Generic[ToldT, ResultT]):
         request = wire.build_request(self._http, step)
         if isinstance(step.body, Body):
             request.stream = self._upload = _Upload(step.body)
-        await anyio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()  # who is cancelled already asks nothing
         with anyio.CancelScope(shield=True) as not_sent_yet:
 
             async def look(event: str, _: Mapping[str, Any]) -> None:

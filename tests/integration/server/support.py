@@ -314,9 +314,9 @@ class RawClient:
             return b""
 
 
-async def wait_until(condition: Callable[[], Any], *, seconds: float = PROMPT_SECONDS) -> None:
+async def wait_until(condition: Callable[[], Any]) -> None:
     """Return as soon as `condition` holds, for what only the kernel or the scheduler can tell. Raises trio.TooSlowError."""
-    with trio.fail_after(seconds):
+    with trio.fail_after(PROMPT_SECONDS):
         while not condition():  # noqa: ASYNC110 -- nothing else announces it
             await trio.sleep(0.005)
 
