@@ -19,7 +19,9 @@ pytestmark = pytest.mark.slow
 def put(home: Home, name: str) -> tuple[str, Path]:
     """Store a file; return its id, and where its bytes lie."""
     home.file(name, f"this is {name}")
-    asset_id = home.run("asset", "put", name).stdout.strip()
+    done = home.run("asset", "put", name)
+    assert done.returncode == 0, done.stderr
+    asset_id = done.stdout.strip()
     return asset_id, file_of(home, home.result("asset", "show", asset_id)["objectKey"])
 
 
