@@ -208,6 +208,8 @@ def test_without_permission_to_start_a_dead_daemon_is_waited_for(home: Home) -> 
     [["ls", "--json"], ["--help"], ["status"], ["version"], ["version", "--json"], ["events", "-f", "--since", "0"]],
 )
 def test_a_reader_that_leaves_is_no_news(shared: Home, arguments: list[str]) -> None:
+    shared.file("any.txt", "any")
+    assert shared.run("asset", "put", "any.txt").returncode == 0  # a daemon, and an event to tell of
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
