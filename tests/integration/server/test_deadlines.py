@@ -75,7 +75,7 @@ async def test_a_body_that_stops_gets_408() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("framing", [b"Content-Length: 1000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n"])
 async def test_a_dripping_body_gets_408_once_its_grace_is_over(framing: bytes) -> None:
-    limits = Limits(body_idle_timeout_seconds=5, body_grace_seconds=0.3, body_min_bytes_per_second=1000)
+    limits = Limits(body_idle_timeout_seconds=60, body_grace_seconds=0.3, body_min_bytes_per_second=1000)
     async with open_server(SampleApplication(), limits) as server, await server.connect() as client:
         await client.send(b"POST /length HTTP/1.1\r\nHost: x\r\n" + framing)
         began = trio.current_time()

@@ -104,7 +104,7 @@ async def test_cancelling_ends_everything_at_once() -> None:
                 await serve(
                     application,
                     [listener],
-                    limits=Limits(),
+                    limits=Limits(stop_grace_seconds=60, stop_grace_of_pieces_seconds=60),
                     admit=lambda peer: True,
                     activity=Activity(),
                     stopping=trio.Event(),
@@ -127,5 +127,10 @@ async def test_a_server_told_to_stop_before_it_starts_returns() -> None:
     stopping.set()
     with private_directory() as directory, bind_unix(directory / "s") as listener, trio.fail_after(PROMPT_SECONDS):
         await serve(
-            SampleApplication(), [listener], limits=Limits(), admit=lambda peer: True, activity=Activity(), stopping=stopping
+            SampleApplication(),
+            [listener],
+            limits=Limits(stop_grace_seconds=60),
+            admit=lambda peer: True,
+            activity=Activity(),
+            stopping=stopping,
         )
